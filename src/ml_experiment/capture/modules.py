@@ -1,0 +1,31 @@
+"""Which modules that are imported are the user's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from pathlib import Path
+
+
+def _installed_roots() -> tuple[str, ...]:
+    """Return the folders whose modules come with Python or from an index."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    roots = {sysconfig.get_path(name) for name in names}
+    roots |= {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
+    roots.add(str(Path(__file__).parent.parent))  # this package, also when editable
+    return tuple(os.path.realpath(root) + os.sep for root in roots if root)
+
+
+def local_modules() -> dict[str, str]:
+    """Return the user's modules that are imported now, by name, with their files."""
+    roots = _installed_roots()
+    found: dict[str, str] = {}
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if not isinstance(path, str) or not path.endswith((".py", ".so", ".pyd")):
+            continue
+        real = os.path.realpath(path)
+        if not real.startswith(roots) and os.path.isfile(real):  # noqa: PTH113 - hot path
+            found[name] = os.path.abspath(path)  # noqa: PTH100 - links are kept
+    return found

@@ -1,0 +1,256 @@
+"""The commands of ``ml-experiment``, and the place where errors become exit statuses."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from ml_experiment.cli.options import (
+    ConfigFile,
+    DataGlobs,
+    Description,
+    Deterministic,
+    DockerBuildArgs,
+    DockerContext,
+    Dockerfile,
+    DockerImage,
+    Kind,
+    MetricDirection,
+    MetricKey,
+    Name,
+    NumTrials,
+    Params,
+    ParamSpace,
+    Pruner,
+    RayOptions,
+    Sampler,
+    Scripts,
+    Seed,
+    Tags,
+    TimeoutPerTrial,
+)
+from ml_experiment.errors import ConfigError, MlExperimentError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import click
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+_OWN_OPTIONS = frozenset(
+    {"--help", "--version", "--install-completion", "--show-completion"}
+)
+
+
+class RunByDefault(TyperGroup):
+    """``ml-experiment SCRIPT`` and ``ml-experiment --config_file ...`` mean ``run``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put ``run`` in front of a command line that names no command."""
+        words = [_underscored(word) for word in args]
+        first = words[0] if words else "--help"
+        if first not in self.commands and first.split("=", 1)[0] not in _OWN_OPTIONS:
+            words.insert(0, "run")
+        return super().parse_args(ctx, words or ["--help"])
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Show the options of ``run`` beside the command's own."""
+        own = super().get_params(ctx)
+        run = self.commands["run"]
+        if ctx.resilient_parsing or "--help" in sys.argv[1:2] or len(sys.argv) == 1:
+            theirs = [item for item in run.params if item.name != "help"]
+            return [*theirs, *own]
+        return own
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Spell the usage as the manual does."""
+        del ctx
+        return ["[OPTIONS]", "[SCRIPTS]..."]
+
+
+def _underscored(word: str) -> str:
+    """Accept ``--num-trials`` for ``--num_trials``."""
+    if not word.startswith("--"):
+        return word
+    option, equals, value = word.partition("=")
+    if option in {"--install-completion", "--show-completion", "--"}:
+        return word
+    return "--" + option[2:].replace("-", "_") + equals + value
+
+
+app = typer.Typer(
+    cls=RunByDefault,
+    name="ml-experiment",
+    help="Run machine-learning experiments such that they can be run again.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from ml_experiment import __version__
+
+        print(f"ml-experiment {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version and exit.",
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command()
+def run(
+    ctx: typer.Context,
+    scripts: Scripts = None,
+    config_file: ConfigFile = None,
+    name: Name = None,
+    kind: Kind = None,
+    params: Params = None,
+    param_space: ParamSpace = None,
+    num_trials: NumTrials = None,
+    timeout_per_trial: TimeoutPerTrial = None,
+    sampler: Sampler = None,
+    pruner: Pruner = None,
+    metric_key: MetricKey = None,
+    metric_direction: MetricDirection = None,
+    docker_image: DockerImage = None,
+    dockerfile: Dockerfile = None,
+    docker_context: DockerContext = None,
+    docker_build_args: DockerBuildArgs = None,
+    ray_config: RayOptions = None,
+    seed: Seed = None,
+    deterministic: Deterministic = None,
+    data: DataGlobs = None,
+    tags: Tags = None,
+    description: Description = None,
+) -> None:
+    """Run a job; `ml-experiment [OPTIONS] [SCRIPTS]...` is short for this."""
+    from ml_experiment.cli.run import run_scripts
+
+    raise typer.Exit(run_scripts(ctx.params))
+
+
+@app.command()
+def show(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            help="Run id or its beginning, run directory, or MLflow run id; default: "
+            "the latest run."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the record as JSON.")
+    ] = False,
+) -> None:
+    """Show what is recorded of a run."""
+    from ml_experiment.cli.show import show_run
+
+    show_run(run, as_json=as_json)
+
+
+@app.command("list")
+def list_(
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """List the runs of this folder, oldest first."""
+    from ml_experiment.cli.show import list_runs
+
+    list_runs(as_json=as_json)
+
+
+@app.command()
+def sync() -> None:
+    """Close runs that were killed, and publish what MLflow does not have yet."""
+    from ml_experiment.cli.sync import sync_runs
+
+    raise typer.Exit(sync_runs())
+
+
+@app.command()
+def ui(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+) -> None:
+    """Open MLflow's web pages over the runs of this folder."""
+    from ml_experiment.cli.ui import open_ui
+
+    raise typer.Exit(open_ui(host, port))
+
+
+@app.command()
+def restore(
+    run: Annotated[
+        str, typer.Argument(help="Run id or its beginning, run directory, or MLflow id.")
+    ],
+    directory: Annotated[str, typer.Argument(help="A folder that is empty or not there.")],
+) -> None:
+    """Restore the code of a run, as it was, into an empty folder."""
+    from ml_experiment.cli.restore import restore_run
+
+    restore_run(run, directory)
+
+
+def run_command(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit status.
+
+    Args:
+        arguments: Words of the command line; those of this process if ``None``.
+    """
+    try:
+        status: Any = app(
+            args=None if arguments is None else list(arguments),
+            prog_name="ml-experiment",
+            standalone_mode=False,
+        )
+    except MlExperimentError as error:
+        return _report(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except Exception as error:
+        usage = _usage_error(error)
+        if usage is None:
+            raise
+        return usage
+    return status if isinstance(status, int) else 0
+
+
+def _report(error: MlExperimentError) -> int:
+    print(f"error: {error}", file=sys.stderr)
+    return EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED
+
+
+def _usage_error(error: Exception) -> int | None:
+    """Print an error of the command line itself; ``None`` if it is another one."""
+    code = getattr(error, "exit_code", None)
+    format_message = getattr(error, "format_message", None)
+    if code is None or format_message is None:
+        return None
+    print(f"error: {format_message()}", file=sys.stderr)
+    print("  see `ml-experiment --help`", file=sys.stderr)
+    return EXIT_USAGE

@@ -1,0 +1,18 @@
+"""``restore``: the code of a run, as it was, in a folder of its own."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ml_experiment.cli.lookup import find_run
+from ml_experiment.verify.restore import restore_source
+
+
+def restore_run(name: str, directory: str) -> None:
+    """Restore the code of the run and say how to run it."""
+    run = find_run(name)
+    tree = restore_source(run, Path(directory))
+    print(f"restored {run.run_id} into {tree.root}")
+    print(f"  cd {shlex.quote(str(tree.cwd))}")
+    print(f"  python {shlex.quote(str(tree.script))}")

@@ -1,0 +1,161 @@
+"""``ml-experiment [run]``: from the command line to finished runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.cli.overrides import collect_overrides
+from ml_experiment.config.entry_point import check_parameters, read_entry_point
+from ml_experiment.config.environment import load_environment
+from ml_experiment.config.loading import load_config
+from ml_experiment.config.models import JobTypes
+from ml_experiment.errors import ConfigError
+from ml_experiment.record.prepare import Request
+from ml_experiment.supervise.start import exit_status, run_job
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ml_experiment.config.environment import Environment
+    from ml_experiment.config.models import JobConfig
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.supervise.session import Closed
+
+
+def run_scripts(options: Mapping[str, Any]) -> int:
+    """Run the scripts of a config, one after the other, until one fails.
+
+    Args:
+        options: The options of the command, by name; ``None`` where not given.
+
+    Returns:
+        The exit status of the command: 0 if every script succeeded.
+
+    Raises:
+        ConfigError: Config or command line are wrong; nothing has been run or written.
+    """
+    config_file = options["config_file"]
+    path = None if config_file is None else Path(config_file).absolute()
+    overrides = collect_overrides(options)
+    config = load_config(path, overrides, options["scripts"] or [])
+    _refuse_what_is_to_come(config, path)
+    for script in config.run:
+        _check_against_script(config, Path(script), path, overrides)
+    cwd = Path.cwd()
+    environment = load_environment(cwd)
+    for number, script in enumerate(config.run, start=1):
+        status = _run_one(config, Path(script), path, cwd, environment)
+        if status != 0:
+            _say_what_was_left(config.run[number:])
+            return status
+    return 0
+
+
+def _run_one(
+    config: JobConfig,
+    script: Path,
+    config_file: Path | None,
+    cwd: Path,
+    environment: Environment,
+) -> int:
+    request = Request(
+        config=config,
+        script=script,
+        cwd=cwd,
+        command=["ml-experiment", *sys.argv[1:]],
+        started_by="cli",
+        environment=environment,
+        config_file=config_file,
+    )
+    began = time.monotonic()
+    _flush()
+    run, closed = run_job(
+        request,
+        dict(os.environ)
+        | environment.dotenv
+        | {"MLFLOW_TRACKING_URI": environment.tracking_uri},
+        stdout=_descriptor(sys.stdout),
+        stderr=_descriptor(sys.stderr),
+    )
+    _say_how_it_ended(run, closed, time.monotonic() - began)
+    return exit_status(closed)
+
+
+def _descriptor(stream: Any) -> int | None:
+    try:
+        return int(stream.fileno())
+    except (AttributeError, OSError, ValueError):
+        return None
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _say_how_it_ended(run: RunDirectory, closed: Closed, seconds: float) -> None:
+    from ml_experiment.cli.text import closing_line
+    from ml_experiment.record.manifest import read_manifest
+
+    deleted = read_manifest(run).delete_if_failed and not closed.outcome.succeeded
+    print(closing_line(run, closed.outcome, seconds), file=sys.stderr)
+    if closed.pending is not None:
+        print(
+            f"warning: not published yet: {closed.pending}\n"
+            "  the run is safe on disk; `ml-experiment sync` publishes it",
+            file=sys.stderr,
+        )
+    elif deleted:
+        print("  removed, as @job(delete_if_failed=True) asks", file=sys.stderr)
+    if deleted and closed.pending is None:
+        run.remove()
+
+
+def _say_what_was_left(scripts: list[str]) -> None:
+    if scripts:
+        print(f"not run: {', '.join(scripts)}", file=sys.stderr)
+
+
+def _check_against_script(
+    config: JobConfig,
+    script: Path,
+    config_file: Path | None,
+    overrides: Any,
+) -> None:
+    """Compare the parameters with the signature in the script, before anything runs."""
+    entry = read_entry_point(script)
+    if entry is None:
+        return
+    del overrides
+    source = "--params" if config_file is None else str(config_file)
+    check_parameters(config.params, entry, source=source)
+
+
+def _refuse_what_is_to_come(config: JobConfig, config_file: Path | None) -> None:
+    """Refuse, before anything is written, what this release only knows the words of."""
+    source = None if config_file is None else str(config_file)
+    if config.kind is JobTypes.GROUP:
+        raise ConfigError(
+            "got group; this release runs the kinds experiment and job",
+            source=source,
+            field="kind",
+        )
+    if config.docker_config is not None:
+        raise ConfigError(
+            "this release runs jobs on the host only",
+            source=source,
+            field="docker_config",
+            hint="leave docker_config out",
+        )
+    if config.ray_config is not None and config.ray_config.address is not None:
+        raise ConfigError(
+            f"got {config.ray_config.address!r}; this release runs on this machine only",
+            source=source,
+            field="ray_config.address",
+            hint="leave the address out",
+        )

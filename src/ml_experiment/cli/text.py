@@ -1,0 +1,57 @@
+"""How things are put to people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ml_experiment.record.journal import read_journal
+
+
+if TYPE_CHECKING:
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.outcome import Outcome
+
+_SHOWN_METRICS = 4
+_MINUTE_S = 60
+_HOUR_S = 3600
+
+
+def duration(seconds: float) -> str:
+    """Return seconds as people say them: ``1.2 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    if seconds < _MINUTE_S:
+        return f"{seconds:.1f} s"
+    if seconds < _HOUR_S:
+        return f"{int(seconds // _MINUTE_S)} min {int(seconds % _MINUTE_S)} s"
+    return f"{int(seconds // _HOUR_S)} h {int(seconds % _HOUR_S // _MINUTE_S)} min"
+
+
+def last_metrics(run: RunDirectory) -> dict[str, float | str]:
+    """Return the last value of each metric."""
+    last: dict[str, float | str] = {}
+    for event in read_journal(run.journal):
+        if event["event"] == "metrics":
+            last |= event["metrics"]
+    return last
+
+
+def shown_metrics(metrics: dict[str, float | str]) -> str:
+    """Return a few metrics as ``name=value``, with the number of those left out."""
+    shown = [f"{name}={_number(value)}" for name, value in metrics.items()]
+    more = len(shown) - _SHOWN_METRICS
+    text = "  ".join(shown[:_SHOWN_METRICS])
+    return f"{text}  (+{more})" if more > 0 else text
+
+
+def _number(value: float | str) -> str:
+    return f"{value:.6g}" if isinstance(value, (int, float)) else value
+
+
+def closing_line(run: RunDirectory, outcome: Outcome, seconds: float) -> str:
+    """Return the one line that stands at the end of a run."""
+    parts = [
+        f"run {run.run_id}",
+        outcome.status,
+        outcome.reason or shown_metrics(last_metrics(run)),
+        duration(seconds),
+    ]
+    return "  ".join(part for part in parts if part)

@@ -1,0 +1,39 @@
+"""The driver: ``python -m ml_experiment.drive RUN_DIR`` runs a script as one run.
+
+The script is executed as Python itself would execute it: as ``__main__``, with its own
+folder first on ``sys.path``, and with nothing of this package in its way.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import signal
+import sys
+
+from ml_experiment.drive.context import process_context
+from ml_experiment.drive.lifeline import end_with_parent
+from ml_experiment.drive.script import run_script
+from ml_experiment.record.directory import RunDirectory
+from ml_experiment.record.manifest import read_manifest
+from ml_experiment.record.prepare import take_order
+
+
+def main(run_path: str) -> None:
+    """Run the script of the order that lies in the run directory."""
+    # Says where the job was when it was told to end, also from inside native code, and
+    # then lets the signal do what it always does.
+    faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
+    end_with_parent()
+    run = RunDirectory(run_path)
+    order = take_order(run)
+    manifest = read_manifest(run)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    context = process_context()
+    context.prepared = (run, order)
+    context.install(observed_from_start=True, seed=manifest.seed)
+    run_script(order.script)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,95 @@
+"""What is true of this process: which run is on, and what watches over it.
+
+There is one context a process, because what it watches (random generators, opened files,
+the console) belongs to the process.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from ml_experiment.capture.data import DataWatch
+from ml_experiment.capture.seeds import RandomnessControl
+from ml_experiment.capture.splits import watch_splits
+from ml_experiment.config.seeding import derive_seed
+from ml_experiment.drive.reporter import Reporter
+
+
+if TYPE_CHECKING:
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.prepare import Order
+
+
+class ProcessContext:
+    """The state of this process as a driver.
+
+    Attributes:
+        reporter: Where the hooks report to.
+        control: The random generators of this process.
+        data: The files that are opened.
+        prepared: The run that the command line has prepared, until it is taken.
+        session_seed: Seed of what happens before a run, if nothing else is given.
+    """
+
+    def __init__(self) -> None:
+        self.reporter = Reporter()
+        self.control = RandomnessControl(self.reporter.write)
+        self.data = DataWatch(self.reporter)
+        self.prepared: tuple[RunDirectory, Order] | None = None
+        self.session_seed = secrets.randbits(32)
+        self._installed = False
+        self._active_pid: int | None = None
+        self._runs = 0
+
+    def install(self, *, observed_from_start: bool, seed: int | None = None) -> None:
+        """Put the hooks in place, once a process.
+
+        Args:
+            observed_from_start: Nothing of the user's has run yet.
+            seed: The seed of the run that is to come, if it is known.
+        """
+        if self._installed:
+            return
+        self._installed = True
+        if seed is not None:
+            self.session_seed = seed
+        self.control.install(observed_from_start=observed_from_start)
+        self.control.begin(derive_seed(self.session_seed, "import"), force=False)
+        watch_splits(self.reporter.write)
+        self.data.start()
+
+    def next_drawn_seed(self) -> int:
+        """Return the seed of the next run of this process that gives none itself."""
+        number, self._runs = self._runs, self._runs + 1
+        return derive_seed(self.session_seed, "run", number) if number else self.session_seed
+
+    @property
+    def inside_run(self) -> bool:
+        """Whether a job that is called now is a part of a run that is on already.
+
+        It is in the run's own process, in its forks, and in what ``multiprocessing``
+        starts: there a job is a plain function.
+        """
+        return self._active_pid is not None or multiprocessing.parent_process() is not None
+
+    def enter(self) -> None:
+        """A run begins."""
+        self._active_pid = os.getpid()
+
+    def leave(self) -> None:
+        """The run is over."""
+        self._active_pid = None
+
+
+_context: ProcessContext | None = None
+
+
+def process_context() -> ProcessContext:
+    """Return the context of this process, made at the first call."""
+    global _context  # noqa: PLW0603 - the point of this module
+    if _context is None:
+        _context = ProcessContext()
+    return _context

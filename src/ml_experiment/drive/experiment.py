@@ -1,0 +1,171 @@
+"""Execute a job once, as one run: the run the command line prepared, or a new one."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.callbacks.dispatch import CallbackDispatcher
+from ml_experiment.capture.determinism import loaded_libraries
+from ml_experiment.capture.modules import local_modules
+from ml_experiment.config.environment import load_environment
+from ml_experiment.config.models import JobTypes, from_document
+from ml_experiment.drive.context import ProcessContext, process_context
+from ml_experiment.drive.mlflow_link import MlflowLink
+from ml_experiment.drive.parameters import bind, json_value, to_json
+from ml_experiment.record.directory import write_json
+from ml_experiment.record.journal import Journal
+from ml_experiment.record.locks import hold
+from ml_experiment.record.manifest import read_manifest, write_manifest
+from ml_experiment.worker import Execution, execute
+
+
+if TYPE_CHECKING:
+    import inspect
+    from collections.abc import Mapping
+
+    from ml_experiment.config.models import JobConfig
+    from ml_experiment.drive.spec import JobSpec
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.manifest import Manifest
+    from ml_experiment.record.prepare import Order
+
+
+def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """Call the job's function as a run, and return what it returned.
+
+    Raises:
+        ParameterError: The parameters do not fit; nothing has been run.
+    """
+    context = process_context()
+    if context.inside_run:
+        return spec.function(*args, **kwargs)
+    if context.prepared is not None:
+        run, order = context.prepared
+        config = from_document(order.config)
+        bound = bind(spec.function, args, kwargs, config.params)
+        context.prepared = None
+        return _run(context, spec, run, config, bound)
+    return _run_directly(context, spec, bind(spec.function, args, kwargs, {}))
+
+
+def _run_directly(
+    context: ProcessContext, spec: JobSpec, bound: inspect.BoundArguments
+) -> Any:
+    """Execute a run that this process starts itself: ``python script.py``, or a call."""
+    from ml_experiment.drive.direct import DirectStart
+
+    start = DirectStart(spec, bound, drawn_seed=context.next_drawn_seed())
+    start.begin()
+    try:
+        return _run(context, spec, start.run, start.config, bound)
+    finally:
+        start.end()
+
+
+def _run(
+    context: ProcessContext,
+    spec: JobSpec,
+    run: RunDirectory,
+    config: JobConfig,
+    bound: inspect.BoundArguments,
+) -> Any:
+    """Execute a run whose directory is there."""
+    manifest = _note_options(run, spec)
+    with ExitStack() as stack:
+        lock = hold(run.driver_lock)
+        if lock is not None:
+            stack.callback(lock.release)
+        journal = Journal(run.journal)
+        stack.callback(journal.close)
+        context.reporter.bind(journal)
+        stack.callback(context.reporter.unbind)
+        if config.kind is not JobTypes.JOB:
+            link = MlflowLink(run, load_environment(Path(manifest.cwd)))
+            link.start()
+            stack.callback(link.stop)
+        _enable_autologging(spec, config)
+        context.enter()
+        stack.callback(context.leave)
+        execution = Execution(
+            run=run,
+            journal=journal,
+            config=config,
+            params=to_json(bound),
+            callbacks=CallbackDispatcher(spec.callbacks, _reporting(journal)),
+            begin=lambda: _begin(context, manifest, journal),
+            end=lambda: _end(context, run, journal),
+            any_result=config.kind is JobTypes.JOB,
+        )
+        return execute(execution, lambda: spec.function(*bound.args, **bound.kwargs))
+
+
+def _note_options(run: RunDirectory, spec: JobSpec) -> Manifest:
+    """Add to the manifest what only the decorator knows."""
+    manifest = dataclasses.replace(
+        read_manifest(run),
+        log_seeds=spec.log_seeds,
+        log_system_info=spec.log_system_info,
+        delete_if_failed=spec.delete_if_failed,
+    )
+    tags = {str(key): str(value) for key, value in spec.config.get("tags", {}).items()}
+    manifest = dataclasses.replace(
+        manifest,
+        tags=tags | manifest.tags,
+        description=manifest.description or spec.config.get("description"),
+    )
+    write_manifest(run, manifest)
+    return manifest
+
+
+def _begin(context: ProcessContext, manifest: Manifest, journal: Journal) -> None:
+    """Seed, and record the modules that have been imported up to here."""
+    journal.write("modules", modules=local_modules())
+    context.data.renew()
+    context.control.begin(manifest.seed, force=not manifest.seed_drawn)
+
+
+def _end(context: ProcessContext, run: RunDirectory, journal: Journal) -> None:
+    """Record what only this process can tell, and only now."""
+    steps = {
+        "stochasticity": context.control.end,
+        "libraries": loaded_libraries,
+    }
+    for name, describe in steps.items():
+        try:
+            write_json(run.part(name), json_value(describe()))
+        except Exception as error:  # noqa: BLE001 - the user's result matters more
+            reason = f"{type(error).__name__}: {error}"
+            journal.write("note", text=f"{name} could not be captured: {reason}")
+    journal.write("modules", modules=local_modules())
+
+
+def _reporting(journal: Journal) -> Any:
+    def report(reason: str, details: str) -> None:
+        journal.write("note", text=reason)
+        sys.stderr.write(f"ml-experiment: {reason}\n{details}")
+
+    return report
+
+
+def _enable_autologging(spec: JobSpec, config: JobConfig) -> None:
+    if not spec.autologging_backends or config.kind is JobTypes.JOB:
+        return
+    from ml_experiment.autolog import enable
+
+    for backend in spec.autologging_backends:
+        enable(backend)
+
+
+def current_directory() -> Path:
+    """Return the working directory of this process."""
+    return Path(os.getcwd())  # noqa: PTH109 - Path.cwd() resolves no more than this
+
+
+def order_of(run: RunDirectory, order: Order) -> None:
+    """Leave to this process the run that the command line has prepared."""
+    process_context().prepared = (run, order)

@@ -1,0 +1,90 @@
+"""Execute a script as ``__main__`` and see to it that its job is run."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+import traceback
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from ml_experiment.drive.context import process_context
+from ml_experiment.errors import MlExperimentError, ScriptError
+from ml_experiment.worker import strip_own_frames
+
+
+def run_script(path: str) -> None:
+    """Execute the script; if it does not call its job itself, call it.
+
+    Leaves the process as Python would: status 0, the script's own, or 1 after a
+    traceback in which no frame of this package stands before the script's.
+    """
+    sys.argv = [path]
+    sys.path.insert(0, str(Path(path).parent))
+    module = _main_module(path)
+    try:
+        exec(_compiled(path), module.__dict__)  # noqa: S102 - running the script is the point
+        if process_context().prepared is not None:
+            _job_of(module, path)()
+    except MlExperimentError as error:
+        _report_own(error)
+    except Exception as error:  # noqa: BLE001 - as the interpreter itself does
+        strip_own_frames(error)
+        sys.excepthook(type(error), error, error.__traceback__)
+        raise SystemExit(1) from None
+
+
+def _report_own(error: MlExperimentError) -> None:
+    """Print an error that the user's code made us raise: where it was, and what it is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    package = str(Path(__file__).parent.parent)
+    theirs = [frame for frame in frames if not frame.filename.startswith(package)]
+    for frame in theirs[-1:]:
+        sys.stderr.write(f'  File "{frame.filename}", line {frame.lineno}\n')
+    sys.stderr.write(f"{type(error).__name__}: {error}\n")
+    raise SystemExit(1) from None
+
+
+def _main_module(path: str) -> ModuleType:
+    module = ModuleType("__main__")
+    module.__file__ = path
+    module.__loader__ = SourceFileLoader("__main__", path)
+    module.__dict__["__builtins__"] = __builtins__
+    module.__dict__["__cached__"] = None
+    sys.modules["__main__"] = module
+    return module
+
+
+def _compiled(path: str) -> Any:
+    source = Path(path).read_bytes()
+    linecache.checkcache(path)
+    return compile(source, path, "exec", dont_inherit=True)
+
+
+def _job_of(module: ModuleType, path: str) -> Any:
+    """Return the job of a script that has only defined it.
+
+    Raises:
+        ScriptError: There is none, or there are several and none is called ``main``.
+    """
+    jobs = {
+        name: value
+        for name, value in vars(module).items()
+        if getattr(type(value), "is_ml_experiment_job", False)
+        and value.__module__ == "__main__"
+    }
+    if "main" in jobs:
+        return jobs["main"]
+    if len(jobs) == 1:
+        return next(iter(jobs.values()))
+    if not jobs:
+        raise ScriptError(
+            f"{path} defines no job\n"
+            "  put @job (from ml_experiment import job) on its main function"
+        )
+    raise ScriptError(
+        f"{path} defines several jobs ({', '.join(jobs)}) and calls none of them\n"
+        "  call one under `if __name__ == '__main__':`, or name it main"
+    )

@@ -1,0 +1,124 @@
+"""Every exception that ml-experiment raises on purpose.
+
+MlExperimentError
+ ├── ConfigError              a config file, an option or a decorator argument is wrong
+ │    └── ParameterError      the parameters do not fit the signature of ``main`` (also a TypeError)
+ ├── ScriptError              the script cannot be run as a job (gone, or it defines no job)
+ ├── ResultError              ``main`` returned something that cannot be recorded (also a TypeError)
+ ├── NoCurrentTrialError      ``Trial.get_current()`` outside a group
+ ├── RunNotFoundError         no run answers to the name that was given
+ ├── RecordError              a run directory cannot be read, or its source cannot be restored
+ ├── TrackingError            MLflow cannot be reached, or refuses what is sent
+ └── MissingExtraError        an optional dependency is not installed (also an ImportError)
+
+Each message is built here, from values, so that all of them read alike:
+what was got, what is allowed, what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class MlExperimentError(Exception):
+    """Base of all errors that ml-experiment raises on purpose."""
+
+
+class ConfigError(MlExperimentError):
+    """A config file, a command-line option or a decorator argument is wrong.
+
+    Args:
+        problem: What was got and what is allowed, as one sentence.
+        source: The file, or the option (``--params``), that the value came from.
+        line: Line in ``source``, from 1; ``None`` where lines mean nothing.
+        field: Dotted path of the field, such as ``metric.direction``.
+        hint: What to type or change next.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        source: str | Path | None = None,
+        line: int | None = None,
+        field: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.problem = problem
+        self.source = None if source is None else str(source)
+        self.line = line
+        self.field = field
+        self.hint = hint
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        place = self.source or ""
+        if place and self.line is not None:
+            place = f"{place}:{self.line}"
+        head = ": ".join(part for part in (place, self.field, self.problem) if part)
+        return f"{head}\n  {self.hint}" if self.hint else head
+
+
+class ParameterError(ConfigError, TypeError):
+    """The parameters do not fit the signature of the job's function."""
+
+
+class ScriptError(MlExperimentError):
+    """The script cannot be run as a job."""
+
+
+class ResultError(MlExperimentError, TypeError):
+    """The job's function returned something that cannot be recorded."""
+
+
+class NoCurrentTrialError(MlExperimentError):
+    """``Trial.get_current()`` was called where no trial is running."""
+
+
+class RunNotFoundError(MlExperimentError):
+    """No run answers to the name that was given."""
+
+
+class RecordError(MlExperimentError):
+    """A run directory cannot be read, or its source cannot be restored."""
+
+
+class TrackingError(MlExperimentError):
+    """MLflow cannot be reached, or refuses what is sent."""
+
+
+class MissingExtraError(MlExperimentError, ImportError):
+    """An optional dependency is not installed.
+
+    Args:
+        package: The distribution that is missing.
+        extra: The extra of ml-experiment that brings it.
+    """
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed\n  pip install 'ml-experiment[{extra}]'"
+        )
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the known name most like ``name``, or ``None`` if none is near."""
+    choices = list(known)
+    folded = {choice.lower(): choice for choice in reversed(choices)}
+    found = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def unknown_name(name: str, known: Iterable[str]) -> str:
+    """Return the half-sentence that suggests a known name and lists them all."""
+    choices = list(known)
+    suggestion = nearest(name, choices)
+    listed = ", ".join(choices) if choices else "none"
+    ask = f"did you mean '{suggestion}'? " if suggestion else ""
+    return f"{ask}allowed: {listed}"

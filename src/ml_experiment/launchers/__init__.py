@@ -1,0 +1,1 @@
+"""Ways to start the process that runs the user's script."""

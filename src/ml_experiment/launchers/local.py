@@ -1,0 +1,81 @@
+"""Start the driver as a process on this machine, in this environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import ExitStack
+from typing import IO, TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ml_experiment.record.directory import RunDirectory
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+
+
+def open_appending(path: Path) -> int:
+    """Open a stream file such that several writers append to it; a file descriptor."""
+    return os.open(path, _APPEND, 0o644)
+
+
+def start_driver(
+    run: RunDirectory, cwd: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start the driver in this process group, so that Ctrl-C reaches it.
+
+    Its streams are the files of the run directory: nothing that it says is lost, whoever
+    is killed. ``-X faulthandler`` tells where a crash in native code happened.
+
+    Args:
+        run: A prepared run directory with an order in it.
+        cwd: Working directory of the job.
+        environment: The whole environment of the job.
+    """
+    command = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-P",  # a module of the user's in this folder must not shadow the library's
+        "-m",
+        "ml_experiment.drive",
+        str(run.path),
+    ]
+    with ExitStack() as stack:
+        stdout, stderr = open_appending(run.stdout), open_appending(run.stderr)
+        stack.callback(os.close, stdout)
+        stack.callback(os.close, stderr)
+        return subprocess.Popen(
+            command, cwd=cwd, env=dict(environment), stdout=stdout, stderr=stderr
+        )
+
+
+def start_companion(
+    module: str, run: RunDirectory, *, cwd: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start one of the run's companions: the capture process or the publisher.
+
+    It is told by the end of its standard input that the run is over. It has a process
+    group of its own: Ctrl-C, or a kill of the job's group, leaves it time to finish.
+
+    Args:
+        module: Name of the module, as for ``python -m``.
+        run: The run that it works for.
+        cwd: Its working directory.
+        environment: Its whole environment.
+    """
+    log: IO[bytes]
+    with (run.path / f"{module.rpartition('.')[2]}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", module, str(run.path)],
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            process_group=0,
+        )

@@ -1,0 +1,157 @@
+"""The run directory: everything a run leaves on disk, and the only truth about it.
+
+This module owns every file name. Documents are written to a temporary name and renamed,
+so a reader sees the old one or the new one, never half of one.
+
+    .ml_experiment/
+      .gitignore            written once: nothing in here is ever committed by accident
+      runs/<run id>/
+        manifest.json       what was asked: kind, name, script, seed, when, by which command
+        config.json         the resolved config, secrets masked
+        submitted/          the config file as the user wrote it, and the script
+        journal.jsonl       what happened, in order (see ``journal``)
+        stdout.log stderr.log   the job's two streams, written by the job itself
+        console.txt         both streams in the order in which they were seen
+        parts/<name>.json   what was captured: software, hardware, source, data, ...
+        source/             source.tar.gz, changes.diff: enough to restore a tree that runs
+        artifacts/<name>/   what ``main`` gave as artifacts
+        requirements.txt    installable: ``pip install -r``
+        outcome.json        how it ended; written once, by whoever closed the run
+        record.json         the eight aspects, made when the run is closed
+        published.json      how far MLflow has been told
+        order.json          what the driver is to do; it deletes this when it has read it
+        owner.lock          held by the supervisor while it lives
+        driver.lock         held by the driver while it lives
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from ml_experiment.errors import RecordError
+
+
+ROOT_NAME = ".ml_experiment"
+_IGNORE_EVERYTHING = "# Made by ml-experiment.\n*\n"
+
+
+def new_run_id() -> str:
+    """Return an identifier that sorts by time and is unique: ``20260131-235959-1a2b3c``."""
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    return f"{stamp}-{secrets.token_hex(3)}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` so that no reader ever sees a part of it."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write ``value`` as strict JSON (no NaN), atomically."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text + "\n")
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """Return the JSON object in ``path``, or ``None`` where there is no such file.
+
+    Raises:
+        RecordError: The file is not a JSON object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise RecordError(f"{path}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise RecordError(f"{path}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+class RunDirectory:
+    """Paths of one run. Making the object touches nothing on disk."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        self.manifest = self.path / "manifest.json"
+        self.config = self.path / "config.json"
+        self.submitted = self.path / "submitted"
+        self.order = self.path / "order.json"
+        self.journal = self.path / "journal.jsonl"
+        self.stdout = self.path / "stdout.log"
+        self.stderr = self.path / "stderr.log"
+        self.console = self.path / "console.txt"
+        self.parts = self.path / "parts"
+        self.source = self.path / "source"
+        self.source_archive = self.source / "source.tar.gz"
+        self.source_changes = self.source / "changes.diff"
+        self.artifacts = self.path / "artifacts"
+        self.requirements = self.path / "requirements.txt"
+        self.outcome = self.path / "outcome.json"
+        self.record = self.path / "record.json"
+        self.published = self.path / "published.json"
+        self.owner_lock = self.path / "owner.lock"
+        self.driver_lock = self.path / "driver.lock"
+
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
+    @property
+    def run_id(self) -> str:
+        """The run's own identifier (not MLflow's)."""
+        return self.path.name
+
+    def part(self, name: str) -> Path:
+        """Path of the captured part ``name``."""
+        return self.parts / f"{name}.json"
+
+    @classmethod
+    def create(cls, root: str | Path, run_id: str | None = None) -> RunDirectory:
+        """Create an empty run directory below ``root``.
+
+        Args:
+            root: The folder that holds ``runs/``; made, with a ``.gitignore``, if absent.
+            run_id: Identifier of the run; drawn if ``None``.
+        """
+        home = Path(root).absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        ignore = home / ".gitignore"
+        if not ignore.exists():
+            write_atomically(ignore, _IGNORE_EVERYTHING)
+        directory = cls(home / "runs" / (run_id or new_run_id()))
+        directory.path.mkdir(parents=True)
+        for folder in (
+            directory.parts,
+            directory.source,
+            directory.artifacts,
+            directory.submitted,
+        ):
+            folder.mkdir()
+        return directory
+
+    def remove(self) -> None:
+        """Delete the run directory and all in it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def all_runs(root: str | Path) -> list[RunDirectory]:
+    """Return the run directories below ``root``, oldest first."""
+    folder = Path(root) / "runs"
+    if not folder.is_dir():
+        return []
+    found = [path for path in folder.iterdir() if (path / "manifest.json").is_file()]
+    return [RunDirectory(path) for path in sorted(found)]

@@ -1,0 +1,82 @@
+"""What was asked of a run: written when its directory is made, before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.errors import RecordError
+from ml_experiment.record.directory import read_json, write_json
+
+
+if TYPE_CHECKING:
+    from ml_experiment.record.directory import RunDirectory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """Identity and circumstances of a run.
+
+    Attributes:
+        run_id: The run's own identifier, and the name of its directory.
+        kind: ``job``, ``experiment`` or ``group``.
+        name: Name of the job; the MLflow experiment is called so.
+        script: Absolute path of the user's script.
+        cwd: Absolute working directory of the run.
+        command: The command line that started it, secrets masked.
+        started_by: ``cli``, or ``script`` for ``python script.py`` and plain calls.
+        created: Seconds since the epoch.
+        seed: The run's seed, 0 to 2**32 - 1.
+        seed_drawn: The seed was not given but drawn from the operating system.
+        deterministic: The config's switch: ``"true"``, ``"warn"`` or ``"false"``.
+        data: Globs declared as data by the config.
+        tracking_uri_masked: Where the run is to be published, without credentials.
+    """
+
+    run_id: str
+    kind: str
+    name: str
+    script: str
+    cwd: str
+    command: list[str]
+    started_by: str
+    created: float
+    seed: int
+    seed_drawn: bool
+    deterministic: str = "warn"
+    user: str = ""
+    description: str | None = None
+    tags: dict[str, str] = field(default_factory=dict)
+    data: list[str] = field(default_factory=list)
+    config_file: str | None = None
+    tracking_uri_masked: str | None = None
+    log_seeds: bool = True
+    log_system_info: bool = True
+    delete_if_failed: bool = False
+
+    @property
+    def script_name(self) -> str:
+        """File name of the script."""
+        return self.script.replace("\\", "/").rsplit("/", 1)[-1]
+
+
+def write_manifest(run: RunDirectory, manifest: Manifest) -> None:
+    """Write the manifest; from here on the directory is a run."""
+    document = asdict(manifest) | {"script_name": manifest.script_name}
+    write_json(run.manifest, document)
+
+
+def read_manifest(run: RunDirectory) -> Manifest:
+    """Read the manifest of a run, of this or a later release.
+
+    Raises:
+        RecordError: The directory is not a run directory.
+    """
+    document: dict[str, Any] | None = read_json(run.manifest)
+    if document is None:
+        raise RecordError(f"{run.path} is not a run directory: manifest.json is missing")
+    known = {item.name for item in fields(Manifest)}
+    try:
+        return Manifest(**{key: document[key] for key in document.keys() & known})
+    except TypeError as error:
+        raise RecordError(f"{run.manifest}: {error}") from error

@@ -1,0 +1,120 @@
+"""The two processes beside a run: one captures, one publishes."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from ml_experiment.errors import RecordError
+from ml_experiment.launchers.local import start_companion
+from ml_experiment.record.directory import read_json
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from ml_experiment.record.directory import RunDirectory
+
+CAPTURE = "ml_experiment.capture"
+PUBLISHER = "ml_experiment.tracking"
+
+# Hashing what was read may take long; it reads at hundreds of megabytes a second.
+_CAPTURE_LIMIT_S = 3600.0
+# How long a publisher that has not reached the server is waited for after the run.
+_CONNECT_LIMIT_S = 30.0
+
+
+class Companions:
+    """Starts the companions of a run and waits for them.
+
+    Args:
+        run: The run.
+        cwd: Working directory of the run.
+        environment: Environment of the companions.
+        publish: Whether there is a publisher; a plain ``job`` has none.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        *,
+        cwd: Path,
+        environment: Mapping[str, str],
+        publish: bool,
+    ) -> None:
+        self._run = run
+        options = {"cwd": cwd, "environment": environment}
+        # The publisher first: importing MLflow is the longest way of all.
+        self._publisher = (
+            start_companion(PUBLISHER, run, **options) if publish else None  # type: ignore[arg-type]
+        )
+        self._capture = start_companion(CAPTURE, run, **options)  # type: ignore[arg-type]
+
+    def finish_capture(self) -> None:
+        """Tell the capture process that the run is over and wait for its parts."""
+        _close(self._capture)
+        try:
+            self._capture.wait(timeout=_CAPTURE_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            self._capture.kill()
+            self._capture.wait()
+
+    def finish_publishing(self) -> str | None:
+        """Tell the publisher that the run is closed, and wait for it.
+
+        Returns:
+            ``None`` if all is published, else the reason why something is pending.
+        """
+        if self._publisher is None:
+            return None
+        _close(self._publisher)
+        limit = time.monotonic() + _CONNECT_LIMIT_S
+        while True:
+            try:
+                code = self._publisher.wait(timeout=0.2)
+            except subprocess.TimeoutExpired:
+                if time.monotonic() > limit and not self._connected():
+                    self._publisher.kill()
+                    self._publisher.wait()
+                    return "the tracking server did not answer in time"
+                continue
+            return None if code == 0 else self._pending()
+
+    def _connected(self) -> bool:
+        return self._published().get("state") in {"open", "closed"}
+
+    def _published(self) -> dict[str, object]:
+        try:
+            return read_json(self._run.published) or {}
+        except RecordError:
+            return {}
+
+    def _pending(self) -> str:
+        error = self._published().get("error")
+        return str(error) if error else "the publisher failed; see tracking.log in the run"
+
+    def abandon(self) -> None:
+        """Stop both at once; what they have done so far stays."""
+        for process in (self._capture, self._publisher):
+            if process is not None:
+                _close(process)
+                process.terminate()
+                process.wait()
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+
+
+def companion_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a companion: the user's, less what only the job needs."""
+    environment = dict(base)
+    environment.pop("MLFLOW_RUN_ID", None)
+    # A companion must not drag the user's modules in, nor write compiled files there.
+    environment["PYTHONSAFEPATH"] = "1"
+    return environment

@@ -1,0 +1,96 @@
+"""Wait for a process, whether or not it is a child of this one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Protocol
+
+import psutil
+
+
+if TYPE_CHECKING:
+    import subprocess
+
+_GRACE_S = 10.0
+
+
+class Watched(Protocol):
+    """A process whose end is waited for."""
+
+    def wait_a_moment(self, timeout_s: float) -> bool:
+        """Wait for the end, at most ``timeout_s``; return whether it has come."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code as ``subprocess`` gives it; ``None`` if it cannot be known."""
+
+
+class _EndOfProcess:
+    """Becomes true when a process has ended; wakes at once where the system can."""
+
+    def __init__(self, pid: int) -> None:
+        self._descriptor: int | None = None
+        if hasattr(os, "pidfd_open"):
+            with contextlib.suppress(OSError):
+                self._descriptor = os.pidfd_open(pid)
+        try:
+            self._process: psutil.Process | None = psutil.Process(pid)
+        except psutil.NoSuchProcess:
+            self._process = None
+
+    def wait(self, timeout_s: float) -> bool:
+        if self._descriptor is not None:
+            ready, _, _ = select.select([self._descriptor], [], [], timeout_s)
+            return bool(ready)
+        time.sleep(timeout_s)
+        process = self._process
+        return process is None or not process.is_running()
+
+
+class Child:
+    """A process that this one has started."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._end = _EndOfProcess(process.pid)
+
+    def wait_a_moment(self, timeout_s: float) -> bool:
+        """Wait for the end, at most ``timeout_s``; return whether it has come."""
+        if self._process.poll() is None:
+            self._end.wait(timeout_s)
+        return self._process.poll() is not None
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code as ``subprocess`` gives it."""
+        return self._process.returncode
+
+    def terminate(self) -> None:
+        """Ask it and all that it has started to end; after ten seconds, make them."""
+        try:
+            parent = psutil.Process(self._process.pid)
+            family = [parent, *parent.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.terminate()
+        _, alive = psutil.wait_procs(family, timeout=_GRACE_S)
+        for member in alive:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+
+
+class Stranger:
+    """A process that somebody else has started: the script itself, started directly."""
+
+    def __init__(self, pid: int) -> None:
+        self._end = _EndOfProcess(pid)
+        self.exit_code: int | None = None
+
+    def wait_a_moment(self, timeout_s: float) -> bool:
+        """Wait for the end, at most ``timeout_s``; return whether it has come."""
+        return self._end.wait(timeout_s)

@@ -1,0 +1,154 @@
+"""Supervise one run from its start to its close."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml_experiment.record.journal import JournalReader, read_journal
+from ml_experiment.record.locks import hold
+from ml_experiment.record.model import build_record, write_record
+from ml_experiment.record.outcome import Outcome, write_outcome
+from ml_experiment.supervise.console import ConsoleCopy
+from ml_experiment.supervise.judgement import judge
+from ml_experiment.supervise.memory import out_of_memory_kills
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from types import FrameType
+
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.supervise.companions import Companions
+    from ml_experiment.supervise.processes import Watched
+
+_LOOK_EVERY_S = 0.02
+_STDERR_TAIL = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Closed:
+    """A run that has been closed.
+
+    Attributes:
+        outcome: How it ended.
+        pending: Why it is not wholly published; ``None`` if it is.
+    """
+
+    outcome: Outcome
+    pending: str | None
+
+
+def stderr_tail(run: RunDirectory) -> str:
+    """Return the end of the job's standard error."""
+    try:
+        with run.stderr.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _STDERR_TAIL))
+            return file.read().decode("utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+class Supervisor:
+    """Watches one run.
+
+    Args:
+        run: A prepared run directory.
+        companions: Its capture process and publisher, already started.
+        stdout: File descriptor to show the job's standard output on, or ``None``.
+        stderr: The same for standard error.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        companions: Companions,
+        *,
+        stdout: int | None,
+        stderr: int | None,
+    ) -> None:
+        self._run = run
+        self._companions = companions
+        self._lock = hold(run.owner_lock)
+        self._kills_before = out_of_memory_kills()
+        self._console = ConsoleCopy(run, stdout=stdout, stderr=stderr)
+
+    def watch(self, process: Watched, *, until_end_event: bool = False) -> None:
+        """Copy the console until the process has ended.
+
+        Args:
+            process: The driver.
+            until_end_event: Be content with the journal's ``ended`` event: the process
+                goes on with other things after this run.
+        """
+        journal = JournalReader(self._run.journal)
+        pause = 0.002  # short runs are not kept waiting; long ones do not burn a core
+        while not process.wait_a_moment(pause):
+            busy = self._console.copy()
+            pause = 0.002 if busy else min(2 * pause, _LOOK_EVERY_S)
+            if until_end_event and any(e["event"] == "ended" for e in journal.read()):
+                break
+        self._console.finish()
+
+    def close(self, exit_code: int | None) -> Closed:
+        """Finish the parts, judge, write record and outcome, and publish.
+
+        Args:
+            exit_code: Of the driver, as ``subprocess`` gives it; ``None`` if unknown.
+        """
+        outcome = judge(
+            read_journal(self._run.journal),
+            exit_code,
+            out_of_memory=out_of_memory_kills() > self._kills_before,
+            stderr=stderr_tail(self._run),
+        )
+        self._companions.finish_capture()
+        close_run(self._run, outcome)
+        pending = self._companions.finish_publishing()
+        if self._lock is not None:
+            self._lock.release()
+        return Closed(outcome, pending)
+
+
+def close_run(run: RunDirectory, outcome: Outcome) -> None:
+    """Write the record, then the outcome: a run with an outcome is complete."""
+    run.order.unlink(missing_ok=True)
+    write_record(run, build_record(run, outcome))
+    write_outcome(run, outcome)
+
+
+@contextlib.contextmanager
+def signals_forwarded(stop: Callable[[], None]) -> Iterator[list[int]]:
+    """Survive the signals that are meant for the job, so as to close the run.
+
+    Ctrl-C reaches the job by itself, as it is in the same process group. A SIGTERM or
+    SIGHUP to this process alone is passed on.
+
+    Args:
+        stop: Ends the job; called from the signal handler.
+
+    Yields:
+        The signals received so far.
+    """
+    received: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        received.append(number)
+        stop()
+
+    handlers = {signal.SIGINT: note, signal.SIGTERM: forward}
+    if sys.platform != "win32":
+        handlers[signal.SIGHUP] = forward
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,170 @@
+"""Execute one run in this interpreter: seed, call, collect, journal.
+
+The same few lines run every experiment, wherever it was started from.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ml_experiment.capture.results import Collector, split_result
+from ml_experiment.errors import ResultError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ml_experiment.callbacks.dispatch import CallbackDispatcher
+    from ml_experiment.config.models import JobConfig
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.journal import Journal
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """All that executing one run needs.
+
+    Attributes:
+        run: Where the run is recorded.
+        journal: Its journal, open for writing.
+        config: What the callbacks are shown.
+        params: The parameters as JSON values, for the journal.
+        callbacks: Told of start, results and end.
+        begin: Called right before the function: seeds, switches.
+        end: Called right after it, however it ended: end states.
+        any_result: The function may return anything; what is no metrics is not recorded.
+    """
+
+    run: RunDirectory
+    journal: Journal
+    config: JobConfig
+    params: Mapping[str, object]
+    callbacks: CallbackDispatcher
+    begin: Callable[[], None]
+    end: Callable[[], None]
+    any_result: bool = False
+
+
+def execute(execution: Execution, call: Callable[[], R]) -> R:
+    """Run ``call`` as the body of a run and return what it returned.
+
+    A generator is run to its end here, a step at a time; what is returned then is a new
+    generator that yields the same values again.
+
+    Raises:
+        BaseException: Whatever the user's function raised, after it was journaled.
+    """
+    import os
+
+    journal, config, callbacks = execution.journal, execution.config, execution.callbacks
+    run_id = execution.run.run_id
+    journal.write("started", params=dict(execution.params), pid=os.getpid())
+    callbacks.fire("on_job_start", config, run_id=run_id)
+    failure: BaseException | None = None
+    try:
+        execution.begin()
+        return _collect(execution, call())
+    except BaseException as error:
+        failure = error
+        raise
+    finally:
+        execution.end()
+        _journal_end(journal, failure)
+        # Leaving by sys.exit(0) is no failure, so the callbacks are told of none.
+        shown = None if _succeeded(failure) else failure
+        callbacks.fire("on_job_end", config, shown, run_id=run_id)
+
+
+def _succeeded(failure: BaseException | None) -> bool:
+    return failure is None or (
+        isinstance(failure, SystemExit) and failure.code in (None, 0)
+    )
+
+
+def _collect(execution: Execution, value: R) -> R:
+    """Record what the function gave, step by step if it is a generator."""
+    collector = Collector(execution.run, execution.journal)
+
+    def record(result: object, step: int | None) -> None:
+        try:
+            metrics, artifacts = split_result(result)
+        except ResultError:
+            if execution.any_result:
+                return
+            raise
+        collector.collect(metrics, artifacts, step)
+        execution.callbacks.fire(
+            "on_info_logged", execution.config, metrics, artifacts, step=step
+        )
+
+    if not isinstance(value, Generator):
+        record(value, None)
+        return value
+    steps: list[object] = []
+    try:
+        while True:
+            step = next(value)
+            record(step, len(steps))
+            steps.append(step)
+    except StopIteration as stop:
+        returned = stop.value
+    if returned is not None or not steps:
+        record(returned, None)
+    return _replay(steps, returned)  # type: ignore[return-value]  # R is a generator here
+
+
+def _replay(steps: list[object], returned: object) -> Iterator[Any]:
+    yield from steps
+    return returned
+
+
+def _journal_end(journal: Journal, failure: BaseException | None) -> None:
+    if _succeeded(failure):
+        journal.write("ended", status="FINISHED", reason="", exception=None)
+        return
+    assert failure is not None  # noqa: S101 - _succeeded(None) is true
+    interrupted = isinstance(failure, KeyboardInterrupt)
+    journal.write(
+        "ended",
+        status="KILLED" if interrupted else "FAILED",
+        reason=_reason(failure),
+        exception={
+            "type": type(failure).__name__,
+            "message": str(failure),
+            "traceback": user_traceback(failure),
+        },
+    )
+
+
+def _reason(failure: BaseException) -> str:
+    if isinstance(failure, KeyboardInterrupt):
+        return "interrupted from the keyboard (SIGINT)"
+    if isinstance(failure, SystemExit):
+        return f"the script called sys.exit({failure.code!r})"
+    message = str(failure).strip()
+    name = type(failure).__name__
+    return f"{name}: {message}" if message else name
+
+
+def user_traceback(failure: BaseException) -> str:
+    """Return the traceback as Python prints it, without the frames of this package."""
+    strip_own_frames(failure)
+    return "".join(traceback.format_exception(failure))
+
+
+def strip_own_frames(failure: BaseException) -> None:
+    """Drop this package's frames from the head of an exception's traceback."""
+    frame = failure.__traceback__
+    while frame is not None and _is_own(frame.tb_frame.f_globals.get("__name__", "")):
+        frame = frame.tb_next
+    if frame is not None:
+        failure.__traceback__ = frame
+
+
+def _is_own(module: str) -> bool:
+    return module.split(".", 1)[0] in {"ml_experiment", "runpy"}
