@@ -66,8 +66,13 @@ class Job(Generic[P, R]):
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function as a run of its own, or as part of the one that is on."""
         from ml_experiment.drive.experiment import run_job
+        from ml_experiment.worker import strip_own_frames
 
-        result: R = run_job(self.spec, args, kwargs)
+        try:
+            result: R = run_job(self.spec, args, kwargs)
+        except BaseException as error:
+            strip_own_frames(error)
+            raise
         return result
 
     def __repr__(self) -> str:
@@ -87,7 +92,9 @@ def job(
     func: None = None,
     *,
     callbacks: Iterable[Callback] | Callback | None = None,
-    autologging_backends: Sequence[AutologgingBackend] | AutologgingBackend | None = None,
+    autologging_backends: Sequence[AutologgingBackend]
+    | AutologgingBackend
+    | None = None,
     optimization_metric: Metric | str | None = None,
     data_loader: type[DataLoader] | DataLoader | None = None,
     log_seeds: bool = True,
@@ -97,11 +104,13 @@ def job(
 ) -> Callable[[Callable[P, R]], Job[P, R]]: ...
 
 
-def job(  # noqa: PLR0913 - the manual's signature
+def job(
     func: Callable[P, R] | None = None,
     *,
     callbacks: Iterable[Callback] | Callback | None = None,
-    autologging_backends: Sequence[AutologgingBackend] | AutologgingBackend | None = None,
+    autologging_backends: Sequence[AutologgingBackend]
+    | AutologgingBackend
+    | None = None,
     optimization_metric: Metric | str | None = None,
     data_loader: type[DataLoader] | DataLoader | None = None,
     log_seeds: bool = True,

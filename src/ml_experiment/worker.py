@@ -61,7 +61,11 @@ def execute(execution: Execution, call: Callable[[], R]) -> R:
     """
     import os
 
-    journal, config, callbacks = execution.journal, execution.config, execution.callbacks
+    journal, config, callbacks = (
+        execution.journal,
+        execution.config,
+        execution.callbacks,
+    )
     run_id = execution.run.run_id
     journal.write("started", params=dict(execution.params), pid=os.getpid())
     callbacks.fire("on_job_start", config, run_id=run_id)
@@ -158,13 +162,19 @@ def user_traceback(failure: BaseException) -> str:
 
 
 def strip_own_frames(failure: BaseException) -> None:
-    """Drop this package's frames from the head of an exception's traceback."""
+    """Drop this package's frames from an exception's traceback, if others are left."""
+    frames = []
     frame = failure.__traceback__
-    while frame is not None and _is_own(frame.tb_frame.f_globals.get("__name__", "")):
+    while frame is not None:
+        if not _is_own(frame.tb_frame.f_globals.get("__name__", "")):
+            frames.append(frame)
         frame = frame.tb_next
-    if frame is not None:
-        failure.__traceback__ = frame
+    if not frames:
+        return
+    for this, following in zip(frames, [*frames[1:], None], strict=True):
+        this.tb_next = following
+    failure.__traceback__ = frames[0]
 
 
 def _is_own(module: str) -> bool:
-    return module.split(".", 1)[0] in {"ml_experiment", "runpy"}
+    return module.partition(".")[0] == "ml_experiment"

@@ -101,7 +101,9 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
     for callback in checked:
         if isinstance(callback, type):
             name = callback.__name__
-            raise TypeError(f"callbacks: got the class {name}; pass an instance: {name}()")
+            raise TypeError(
+                f"callbacks: got the class {name}; pass an instance: {name}()"
+            )
         if not any(callable(getattr(callback, event, None)) for event in _EVENTS):
             kind = type(callback).__name__
             raise TypeError(

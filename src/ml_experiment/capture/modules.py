@@ -12,7 +12,9 @@ def _installed_roots() -> tuple[str, ...]:
     """Return the folders whose modules come with Python or from an index."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     roots = {sysconfig.get_path(name) for name in names}
-    roots |= {path for path in sys.path if path.endswith(("site-packages", "dist-packages"))}
+    roots |= {
+        path for path in sys.path if path.endswith(("site-packages", "dist-packages"))
+    }
     roots.add(str(Path(__file__).parent.parent))  # this package, also when editable
     return tuple(os.path.realpath(root) + os.sep for root in roots if root)
 
@@ -22,6 +24,8 @@ def local_modules() -> dict[str, str]:
     roots = _installed_roots()
     found: dict[str, str] = {}
     for name, module in list(sys.modules.items()):
+        if name == "__mp_main__":  # multiprocessing's second name for __main__
+            continue
         path = getattr(module, "__file__", None)
         if not isinstance(path, str) or not path.endswith((".py", ".so", ".pyd")):
             continue

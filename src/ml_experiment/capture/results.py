@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.journal import Journal
 
-_FORMS = "allowed: nothing, a dict of metrics, (metrics, artifacts), or a generator of these"
+_FORMS = (
+    "allowed: nothing, a dict of metrics, (metrics, artifacts), or a generator of these"
+)
 _SAFE_NAME = re.compile(r"[^\w .()+@=,-]")
 
 
@@ -35,7 +37,10 @@ def split_result(result: object) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         return result, {}
     if isinstance(result, tuple) and len(result) == 2:  # noqa: PLR2004 - a pair
         metrics, artifacts = result
-        pair = ({} if metrics is None else metrics, {} if artifacts is None else artifacts)
+        pair = (
+            {} if metrics is None else metrics,
+            {} if artifacts is None else artifacts,
+        )
         if isinstance(pair[0], Mapping) and isinstance(pair[1], Mapping):
             return pair
     got = type(result).__name__
@@ -156,7 +161,11 @@ def _digest(path: Path) -> tuple[int, int, str]:
     """Return number of files, bytes, and a digest over names and contents."""
     if path.is_file():
         with path.open("rb") as file:
-            return 1, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest()
+            return (
+                1,
+                path.stat().st_size,
+                hashlib.file_digest(file, "sha256").hexdigest(),
+            )
     whole = hashlib.sha256()
     files = sorted(item for item in path.rglob("*") if item.is_file())
     size = 0

@@ -191,7 +191,9 @@ def sync() -> None:
 @app.command()
 def ui(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 5000,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port to listen on.")
+    ] = 5000,
 ) -> None:
     """Open MLflow's web pages over the runs of this folder."""
     from ml_experiment.cli.ui import open_ui
@@ -202,9 +204,12 @@ def ui(
 @app.command()
 def restore(
     run: Annotated[
-        str, typer.Argument(help="Run id or its beginning, run directory, or MLflow id.")
+        str,
+        typer.Argument(help="Run id or its beginning, run directory, or MLflow id."),
     ],
-    directory: Annotated[str, typer.Argument(help="A folder that is empty or not there.")],
+    directory: Annotated[
+        str, typer.Argument(help="A folder that is empty or not there.")
+    ],
 ) -> None:
     """Restore the code of a run, as it was, into an empty folder."""
     from ml_experiment.cli.restore import restore_run

@@ -16,13 +16,15 @@ _FILE_OR_DICT = "FILE | DICT"
 
 Scripts = Annotated[
     list[str] | None,
-    typer.Argument(help="Scripts to run, in this order; instead of the config's `run`."),
+    typer.Argument(
+        help="Scripts to run, in this order; instead of the config's `run`."
+    ),
 ]
 ConfigFile = Annotated[
     str | None,
     typer.Option("--config_file", metavar="FILE", help="YAML or JSON file of the job."),
 ]
-Name = Annotated[str | None, typer.Option("--name", help="Name of the job.")]
+Name = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name of the job.")]
 Kind = Annotated[
     str | None,
     typer.Option("--kind", metavar="[job|experiment|group]", help="Kind of the job."),
@@ -60,16 +62,16 @@ TimeoutPerTrial = Annotated[
 ]
 Sampler = Annotated[
     str | None,
-    typer.Option("--sampler", help=f"Name of the Optuna sampler. {_GROUPS_ONLY}"),
+    typer.Option("--sampler", metavar="NAME", help=f"Name of the Optuna sampler. {_GROUPS_ONLY}"),
 ]
 Pruner = Annotated[
     str | None,
-    typer.Option("--pruner", help=f"Name of the Optuna pruner. {_GROUPS_ONLY}"),
+    typer.Option("--pruner", metavar="NAME", help=f"Name of the Optuna pruner. {_GROUPS_ONLY}"),
 ]
 MetricKey = Annotated[
     str | None,
     typer.Option(
-        "--metric_key", help=f"Name of the metric to optimise. {_GROUPS_ONLY}"
+        "--metric_key", metavar="TEXT", help=f"Name of the metric to optimise. {_GROUPS_ONLY}"
     ),
 ]
 MetricDirection = Annotated[
@@ -82,12 +84,14 @@ MetricDirection = Annotated[
 ]
 DockerImage = Annotated[
     str | None,
-    typer.Option("--docker_image", help="Docker image to run the job in."),
+    typer.Option("--docker_image", metavar="TEXT", help="Docker image to run the job in."),
 ]
 Dockerfile = Annotated[
     str | None,
     typer.Option(
-        "--dockerfile", metavar="FILE", help="Dockerfile of the image to run the job in."
+        "--dockerfile",
+        metavar="FILE",
+        help="Dockerfile of the image to run the job in.",
     ),
 ]
 DockerContext = Annotated[
@@ -115,7 +119,9 @@ RayOptions = Annotated[
 Seed = Annotated[
     str | None,
     typer.Option(
-        "--seed", metavar="INT", help="Seed of the run; drawn and recorded if not given."
+        "--seed",
+        metavar="INT",
+        help="Seed of the run; drawn and recorded if not given.",
     ),
 ]
 Deterministic = Annotated[
@@ -137,5 +143,5 @@ Tags = Annotated[
     typer.Option("--tags", metavar=_FILE_OR_DICT, help="Tags of the run."),
 ]
 Description = Annotated[
-    str | None, typer.Option("--description", help="What this run is about.")
+    str | None, typer.Option("--description", metavar="TEXT", help="What this run is about.")
 ]

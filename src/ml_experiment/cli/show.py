@@ -115,7 +115,10 @@ def _facts(run: RunDirectory, record: Record) -> list[tuple[str, str]]:
         ("script", str(manifest["script"])),
         ("code", _code_line(record.code)),
         ("command", " ".join(manifest["command"])),
-        ("seed", f"{manifest['seed']} ({'drawn' if manifest['seed_drawn'] else 'given'})"),
+        (
+            "seed",
+            f"{manifest['seed']} ({'drawn' if manifest['seed_drawn'] else 'given'})",
+        ),
         ("params", _pairs(record.aspects["fitting"].details.get("params", {}))),
         ("metrics", _pairs(record.aspects["evaluation"].details.get("metrics", {}))),
         ("MLflow", _published_line(published, str(manifest["kind"]))),
@@ -162,7 +165,12 @@ def list_runs(*, as_json: bool) -> None:
     for heading in ("Run", "Name", "Status", "Metrics"):
         table.add_column(heading, overflow="fold", no_wrap=heading == "Run")
     for row in rows:
-        cells = (row["run_id"], row["name"], row["status"], shown_metrics(row["metrics"]))
+        cells = (
+            row["run_id"],
+            row["name"],
+            row["status"],
+            shown_metrics(row["metrics"]),
+        )
         table.add_row(*(Text(str(cell)) for cell in cells))
     Console(highlight=False).print(table)
 

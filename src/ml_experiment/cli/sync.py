@@ -82,7 +82,7 @@ def _publish(run: RunDirectory, environment: Environment) -> bool:
         print(f"{run.run_id}: not published: {published.error}", file=sys.stderr)
         return False
     outcome = read_outcome(run)
-    if outcome is not None and not outcome.succeeded:
-        if read_manifest(run).delete_if_failed:
-            run.remove()
+    failed = outcome is not None and not outcome.succeeded
+    if failed and read_manifest(run).delete_if_failed:
+        run.remove()
     return True

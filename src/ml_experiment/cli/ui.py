@@ -21,6 +21,8 @@ def open_ui(host: str, port: int) -> int:
 
     environment = load_environment(Path.cwd())
     os.environ.update(environment.dotenv)
-    print(f"MLflow at http://{host}:{port}  (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    print(
+        f"MLflow at http://{host}:{port}  (Ctrl-C ends it)", file=sys.stderr, flush=True
+    )
     settings = Settings(environment.tracking_uri, environment.artifact_root)
     return serve_ui(settings, host, port)

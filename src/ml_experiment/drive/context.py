@@ -64,7 +64,11 @@ class ProcessContext:
     def next_drawn_seed(self) -> int:
         """Return the seed of the next run of this process that gives none itself."""
         number, self._runs = self._runs, self._runs + 1
-        return derive_seed(self.session_seed, "run", number) if number else self.session_seed
+        return (
+            derive_seed(self.session_seed, "run", number)
+            if number
+            else self.session_seed
+        )
 
     @property
     def inside_run(self) -> bool:
@@ -73,7 +77,9 @@ class ProcessContext:
         It is in the run's own process, in its forks, and in what ``multiprocessing``
         starts: there a job is a plain function.
         """
-        return self._active_pid is not None or multiprocessing.parent_process() is not None
+        return (
+            self._active_pid is not None or multiprocessing.parent_process() is not None
+        )
 
     def enter(self) -> None:
         """A run begins."""

@@ -30,9 +30,13 @@ def run_script(path: str) -> None:
             _job_of(module, path)()
     except MlExperimentError as error:
         _report_own(error)
-    except Exception as error:  # noqa: BLE001 - as the interpreter itself does
+    except (Exception, KeyboardInterrupt) as error:
         strip_own_frames(error)
         sys.excepthook(type(error), error, error.__traceback__)
+        if isinstance(error, KeyboardInterrupt):
+            # The interpreter now ends itself by SIGINT, as shells expect it to.
+            sys.excepthook = lambda *_: None
+            raise
         raise SystemExit(1) from None
 
 

@@ -42,9 +42,13 @@ _IGNORE_EVERYTHING = "# Made by ml-experiment.\n*\n"
 
 
 def new_run_id() -> str:
-    """Return an identifier that sorts by time and is unique: ``20260131-235959-1a2b3c``."""
-    stamp = time.strftime("%Y%m%d-%H%M%S")
-    return f"{stamp}-{secrets.token_hex(3)}"
+    """Return an identifier that sorts by time and is unique: ``20260131-235959-1231a2b``.
+
+    It is date, time, and then three digits of milliseconds and four random ones.
+    """
+    now = time.time()
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    return f"{stamp}-{int(now * 1000) % 1000:03d}{secrets.token_hex(2)}"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -53,7 +57,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(name, path)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise

@@ -74,7 +74,9 @@ def read_manifest(run: RunDirectory) -> Manifest:
     """
     document: dict[str, Any] | None = read_json(run.manifest)
     if document is None:
-        raise RecordError(f"{run.path} is not a run directory: manifest.json is missing")
+        raise RecordError(
+            f"{run.path} is not a run directory: manifest.json is missing"
+        )
     known = {item.name for item in fields(Manifest)}
     try:
         return Manifest(**{key: document[key] for key in document.keys() & known})

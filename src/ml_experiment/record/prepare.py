@@ -9,7 +9,6 @@ import secrets
 import shutil
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.models import to_document
@@ -20,6 +19,7 @@ from ml_experiment.record.masking import mask_mapping, mask_text, mask_uri
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ml_experiment.config.environment import Environment
     from ml_experiment.config.models import JobConfig

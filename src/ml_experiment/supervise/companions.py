@@ -94,7 +94,9 @@ class Companions:
 
     def _pending(self) -> str:
         error = self._published().get("error")
-        return str(error) if error else "the publisher failed; see tracking.log in the run"
+        return (
+            str(error) if error else "the publisher failed; see tracking.log in the run"
+        )
 
     def abandon(self) -> None:
         """Stop both at once; what they have done so far stays."""

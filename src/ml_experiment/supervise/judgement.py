@@ -30,6 +30,8 @@ _FROM_OUTSIDE = {
 _SHELL_SIGNAL_BASE = 128
 _TRACEBACK_HEAD = "Traceback (most recent call last):"
 _CRASH_HEAD = "Fatal Python error:"
+_STACK_HEAD = "Stack (most recent call first):"  # faulthandler's, at SIGTERM
+_LAST_WORDS = (_TRACEBACK_HEAD, _CRASH_HEAD, _STACK_HEAD)
 
 
 def judge(
@@ -60,7 +62,9 @@ def judge(
             traceback=exception.get("traceback"),
         )
     if ended is None:
-        return _without_a_word(events, exit_code, out_of_memory, stderr)
+        return _without_a_word(
+            events, exit_code, out_of_memory=out_of_memory, stderr=stderr
+        )
     if exit_code:
         last = _traceback(stderr)
         reason = f"the script failed after main had finished (exit status {exit_code})"
@@ -98,6 +102,8 @@ def _by_signal(number: int, *, out_of_memory: bool, stderr: str) -> Outcome:
     if number == signal.SIGKILL and out_of_memory:
         reason = "killed by the kernel: out of memory (SIGKILL)"
         status = "FAILED"
+    elif number == signal.SIGINT:
+        reason = "interrupted from the keyboard (SIGINT)"
     elif number == signal.SIGKILL:
         reason += ": by a user, a scheduler, or the kernel if memory ran out"
     return _outcome(
@@ -110,7 +116,11 @@ def _by_signal(number: int, *, out_of_memory: bool, stderr: str) -> Outcome:
 
 
 def _without_a_word(
-    events: Sequence[Event], exit_code: int | None, out_of_memory: bool, stderr: str
+    events: Sequence[Event],
+    exit_code: int | None,
+    *,
+    out_of_memory: bool,
+    stderr: str,
 ) -> Outcome:
     """Judge a run that left no ``ended`` event."""
     last = _traceback(stderr)
@@ -122,8 +132,9 @@ def _without_a_word(
             return _outcome("FAILED", reason, None, name="SIGKILL")
         reason = "its process ended without a word: killed, or the machine went down"
         return _outcome("KILLED", reason, None)
-    if last:
-        return _outcome("FAILED", last.strip().splitlines()[-1], exit_code, traceback=last)
+    if last and not last.startswith(_STACK_HEAD):
+        reason = last.strip().splitlines()[-1]
+        return _outcome("FAILED", reason, exit_code, traceback=last)
     started = any(event["event"] == "started" for event in events)
     where = "in main" if started else "before main was called"
     return _outcome("FAILED", f"the process left {where}", exit_code or 1)
@@ -131,5 +142,5 @@ def _without_a_word(
 
 def _traceback(stderr: str) -> str | None:
     """Return Python's last words, if standard error ends with any."""
-    start = max(stderr.rfind(_TRACEBACK_HEAD), stderr.rfind(_CRASH_HEAD))
+    start = max(stderr.rfind(head) for head in _LAST_WORDS)
     return stderr[start:] if start >= 0 else None

@@ -38,8 +38,8 @@ def _counters() -> list[Path]:
         _, controllers, path = line.split(":", 2)
         below = path.lstrip("/")
         if controllers == "":
-            for base in (root, root / "unified"):
-                found.append(base / below / "memory.events")
+            bases = (root, root / "unified")
+            found += [base / below / "memory.events" for base in bases]
         elif "memory" in controllers.split(","):
             found.append(root / "memory" / below / "memory.oom_control")
             found.append(root / "memory" / "memory.oom_control")

@@ -56,12 +56,17 @@ class Child:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._end = _EndOfProcess(process.pid)
+        self._family: list[psutil.Process] = []
+        self._kill_at: float | None = None
 
     def wait_a_moment(self, timeout_s: float) -> bool:
         """Wait for the end, at most ``timeout_s``; return whether it has come."""
         if self._process.poll() is None:
             self._end.wait(timeout_s)
-        return self._process.poll() is not None
+        ended = self._process.poll() is not None
+        if self._kill_at is not None and (ended or time.monotonic() > self._kill_at):
+            self._kill_the_rest()
+        return ended
 
     @property
     def exit_code(self) -> int | None:
@@ -69,19 +74,28 @@ class Child:
         return self._process.returncode
 
     def terminate(self) -> None:
-        """Ask it and all that it has started to end; after ten seconds, make them."""
+        """Ask it and all that it has started to end.
+
+        Those that have not ended ten seconds later, or when it has ended itself, are
+        killed by ``wait_a_moment``: this is called from a signal handler, and must not
+        wait.
+        """
         try:
             parent = psutil.Process(self._process.pid)
-            family = [parent, *parent.children(recursive=True)]
+            self._family = [*parent.children(recursive=True), parent]
         except psutil.NoSuchProcess:
             return
-        for member in family:
+        self._kill_at = time.monotonic() + _GRACE_S
+        for member in self._family:
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.terminate()
-        _, alive = psutil.wait_procs(family, timeout=_GRACE_S)
-        for member in alive:
+
+    def _kill_the_rest(self) -> None:
+        self._kill_at = None
+        for member in self._family:
             with contextlib.suppress(psutil.NoSuchProcess):
-                member.kill()
+                if member.pid != self._process.pid or self._process.returncode is None:
+                    member.kill()
 
 
 class Stranger:

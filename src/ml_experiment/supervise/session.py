@@ -146,7 +146,9 @@ def signals_forwarded(stop: Callable[[], None]) -> Iterator[list[int]]:
     handlers = {signal.SIGINT: note, signal.SIGTERM: forward}
     if sys.platform != "win32":
         handlers[signal.SIGHUP] = forward
-    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    before = {
+        number: signal.signal(number, handler) for number, handler in handlers.items()
+    }
     try:
         yield received
     finally:

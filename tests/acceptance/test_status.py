@@ -1,0 +1,222 @@
+"""The status of a run is true, however it ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import Folder
+
+
+def _script(body: str, imports: str = "import os, signal, sys, time") -> str:
+    indented = "\n".join(f"    {line}" for line in body.splitlines())
+    return (
+        f"{imports}\nfrom ml_experiment import job\n\n@job\ndef main():\n"
+        f"    print('first line', flush=True)\n{indented}\n\n"
+        "if __name__ == '__main__':\n    main()\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason", "exit_status"),
+    [
+        pytest.param(
+            "raise ValueError('no such luck')",
+            "FAILED",
+            "ValueError: no such luck",
+            1,
+            id="raises",
+        ),
+        pytest.param("sys.exit(3)", "FAILED", "sys.exit(3)", 3, id="sys.exit(3)"),
+        pytest.param(
+            "os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)",
+            "KILLED",
+            "SIGTERM",
+            128 + signal.SIGTERM,
+            id="SIGTERM",
+        ),
+        pytest.param(
+            "os.kill(os.getpid(), signal.SIGKILL)",
+            "KILLED",
+            "SIGKILL",
+            128 + signal.SIGKILL,
+            id="SIGKILL",
+        ),
+        pytest.param(
+            "import ctypes; ctypes.string_at(0)",
+            "FAILED",
+            "SIGSEGV",
+            128 + signal.SIGSEGV,
+            id="segmentation fault",
+        ),
+        pytest.param(
+            "import resource\n"
+            "resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\n"
+            "x = bytearray(1 << 31)",
+            "FAILED",
+            "MemoryError",
+            1,
+            id="out of memory under a limit",
+        ),
+        pytest.param("os._exit(0)", "FAILED", "left in main", 1, id="os._exit(0)"),
+    ],
+)
+def test_end_is_told_as_it_was(
+    folder: Folder, body: str, status: str, reason: str, exit_status: int
+) -> None:
+    """Status, reason and console are kept; MLflow and the exit status agree."""
+    folder.write("train.py", _script(body))
+
+    done = folder.command("--name", "Fails", "train.py")
+
+    record = folder.record()
+    assert record["outcome"]["status"] == status
+    assert reason in record["outcome"]["reason"]
+    assert done.returncode == exit_status
+    (published,) = folder.mlflow_runs("Fails")
+    assert published.info.status == status
+    assert reason in published.data.tags["ml_experiment.status_reason"]
+    (run,) = folder.run_directories()
+    assert "first line\n" in (run / "console.txt").read_text()
+
+
+def test_traceback_is_the_users_own(folder: Folder) -> None:
+    """No frame of the tool stands in the traceback that the user reads."""
+    folder.write("train.py", _script("raise ValueError('x')"))
+
+    done = folder.command("train.py")
+
+    assert "Traceback (most recent call last)" in done.stderr
+    assert "ml_experiment/" not in done.stderr
+    assert "train.py" in folder.record()["outcome"]["traceback"]
+
+
+def test_failure_after_main_is_no_success(folder: Folder) -> None:
+    """A script that fails after its job is a failed run."""
+    folder.write(
+        "train.py", _script("return {'a': 1}") + "    raise KeyError('late')\n"
+    )
+
+    done = folder.command("train.py")
+
+    assert done.returncode == 1
+    assert "after main" in folder.record()["outcome"]["reason"]
+
+
+def _wait_for(condition: Callable[[], object], what: str, limit_s: float = 60) -> None:
+    limit = time.monotonic() + limit_s
+    while not condition():
+        assert time.monotonic() < limit, f"waited in vain for {what}"
+        time.sleep(0.01)
+
+
+def _started_long_run(folder: Folder) -> tuple[int, int]:
+    """Start a job that waits for ever; return the process ids of command and job."""
+    body = "open('pid', 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(600)"
+    folder.write("train.py", _script(body))
+    command = folder.start("--name", "Long", "train.py")
+    pid = folder.path / "pid"
+    _wait_for(
+        lambda: pid.exists() and pid.read_text().endswith("\n"), "the job's start"
+    )
+    return command.pid, int(pid.read_text())
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    with open(f"/proc/{pid}/stat") as file:  # noqa: PTH123 - a zombie is not alive
+        return file.read().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("victim", ["command", "job"])
+def test_termination_of_either_process_ends_both(folder: Folder, victim: str) -> None:
+    """SIGTERM to the command or to the job: KILLED, and nothing stays behind."""
+    command, job = _started_long_run(folder)
+
+    os.kill(command if victim == "command" else job, signal.SIGTERM)
+
+    _, status = os.waitpid(command, 0)
+    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGTERM
+    assert not _is_alive(job)
+    assert folder.record()["outcome"]["status"] == "KILLED"
+    (published,) = folder.mlflow_runs("Long")
+    assert published.info.status == "KILLED"
+
+
+def test_interrupt_is_recorded(folder: Folder) -> None:
+    """Ctrl-C ends the job, closes the run and gives status 130."""
+    command, _ = _started_long_run(folder)
+
+    os.killpg(command, signal.SIGINT)
+
+    _, status = os.waitpid(command, 0)
+    assert os.waitstatus_to_exitcode(status) == 130
+    assert "interrupted" in folder.record()["outcome"]["reason"]
+
+
+def test_kill_of_the_whole_group_is_set_right_by_sync(folder: Folder) -> None:
+    """After SIGKILL of everything, sync closes the run and publishes it, once."""
+    command, job = _started_long_run(folder)
+
+    os.killpg(command, signal.SIGKILL)
+    os.waitpid(command, 0)
+    _wait_for(lambda: not _is_alive(job), "the job's death")
+    synced = folder.command("sync")
+    again = folder.command("sync")
+
+    assert (synced.returncode, again.returncode) == (0, 0), synced.stderr
+    assert "nothing to do" in again.stdout
+    record = folder.record()
+    assert record["outcome"]["status"] == "KILLED"
+    (published,) = folder.mlflow_runs("Long")
+    assert published.info.status == "KILLED"
+
+
+def test_kill_of_the_supervisor_ends_the_job(folder: Folder) -> None:
+    """A job does not run on unseen when its supervisor is killed."""
+    command, job = _started_long_run(folder)
+
+    os.kill(command, signal.SIGKILL)
+    os.waitpid(command, 0)
+
+    _wait_for(lambda: not _is_alive(job), "the job's end")
+    folder.command("sync")
+    assert folder.record()["outcome"]["status"] == "KILLED"
+
+
+def test_sync_leaves_a_live_run_alone(folder: Folder) -> None:
+    """A run that goes on is not touched."""
+    command, job = _started_long_run(folder)
+
+    synced = folder.command("sync")
+
+    assert "1 running" in synced.stdout
+    assert _is_alive(job)
+    os.kill(command, signal.SIGTERM)
+    os.waitpid(command, 0)
+
+
+def test_failed_run_leaves_nothing_when_asked(folder: Folder) -> None:
+    """delete_if_failed removes the run here and in MLflow."""
+    script = _script("raise ValueError('x')").replace(
+        "@job", "@job(delete_if_failed=True)"
+    )
+    folder.write("train.py", script)
+
+    done = folder.command("--name", "Gone", "train.py")
+
+    assert done.returncode == 1
+    assert folder.run_directories() == []
+    runs = folder.mlflow_runs("Gone")
+    assert [run for run in runs if run.info.lifecycle_stage == "active"] == []
