@@ -27,12 +27,13 @@ export PIP_ROOT_USER_ACTION = ignore
 # A Python without ensurepip makes a venv without pip: its own pip then installs there.
 PIP = $$(if test -e $(VENV)/bin/pip; then echo "$(BIN)/python -m pip"; \
 	else echo "$(PYTHON) -m pip --python $(BIN)/python"; fi)
-INSTALL = $(PIP) install -q --constraint constraints.txt
+# Twice quiet: only what went wrong is worth a line.
+INSTALL = $(PIP) install -qq --constraint constraints.txt
 
 PYTEST_WORKERS ?= 2
 PYTEST_OPTIONS ?=
 
-.PHONY: help demo test check bench docs clean
+.PHONY: help demo test check bench docs clean lint format types layers
 .PHONY: install-demo install-test install-check install-docs
 
 help:
@@ -81,10 +82,19 @@ demo: install-demo
 test: install-test
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_OPTIONS)
 
-check: install-check
+# One target each, so that `make --keep-going check` tells all that is wrong.
+check: lint format types layers
+
+lint: install-check
 	$(BIN)/ruff check .
+
+format: install-check
 	$(BIN)/ruff format --check .
+
+types: install-check
 	$(BIN)/mypy
+
+layers: install-check
 	$(BIN)/lint-imports
 
 # All of them run, also when one has missed its limit.

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import contextlib
+from typing import TYPE_CHECKING, Any, ClassVar
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class DataLoader:
@@ -51,3 +56,35 @@ def check_data_loader(loader: object) -> type[DataLoader] | DataLoader | None:
         f"data_loader: got {loader!r}; expected a class derived from "
         "ml_experiment.DataLoader, or an instance of one"
     )
+
+
+@contextlib.contextmanager
+def loaded_once(loader: type[DataLoader] | DataLoader | None) -> Iterator[None]:
+    """Have the loader load its data once, however often it is asked, while this lasts.
+
+    Args:
+        loader: The job's loader; ``None`` for a job that has none.
+    """
+    if loader is None:
+        yield
+        return
+    owner = loader if isinstance(loader, type) else type(loader)
+    own = owner.__dict__.get("load_data")
+    load = loader.load_data
+    cache: list[Any] = []
+
+    def load_data(_: object) -> Any:
+        if not cache:
+            cache.append(load())
+        return cache[0]
+
+    DataLoader.current = loader
+    owner.load_data = classmethod(load_data)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        DataLoader.current = None
+        if own is None:
+            del owner.load_data
+        else:
+            owner.load_data = own  # type: ignore[method-assign]

@@ -59,10 +59,12 @@ class Block:
 
     @property
     def is_file(self) -> bool:
+        """Whether the block is to be written to a file."""
         return self.what == "file"
 
     @property
     def is_run(self) -> bool:
+        """Whether the block holds commands that are to be run."""
         return self.language == "console" and self.what != "not run"
 
 

@@ -47,9 +47,19 @@ _DOWNLOADS = (
 )
 _SITE = ("/site-packages/", "/dist-packages/")
 # Not data, and a digest of a short secret would give it away.
-_SECRET_NAMES = frozenset({".netrc", "_netrc", ".pypirc", ".pgpass", ".git-credentials"})
+_SECRET_NAMES = frozenset(
+    {".netrc", "_netrc", ".pypirc", ".pgpass", ".git-credentials"}
+)
 _SECRET_SUFFIXES = (".pem", ".key", ".p12", ".pfx")
-_ENVIRONMENT_FOLDERS = ("bin", "include", "share", "etc", "conda-meta", "Scripts", "ssl")
+_ENVIRONMENT_FOLDERS = (
+    "bin",
+    "include",
+    "share",
+    "etc",
+    "conda-meta",
+    "Scripts",
+    "ssl",
+)
 
 
 class PathFilter:
@@ -112,4 +122,6 @@ def _is_packaged_data(path: str) -> bool:
 def _is_noise(name: str) -> bool:
     if name.startswith(("mlflow.db", ".env", "fontlist-v", "matplotlibrc")):
         return True
-    return name in _SECRET_NAMES or name.endswith(_SECRET_SUFFIXES) or name == "pyvenv.cfg"
+    return (
+        name in _SECRET_NAMES or name.endswith(_SECRET_SUFFIXES) or name == "pyvenv.cfg"
+    )

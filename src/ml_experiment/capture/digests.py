@@ -126,5 +126,6 @@ class DigestCache:
             return
         with contextlib.suppress(sqlite3.Error, OverflowError):
             connection.execute(
-                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)", (*state, digest)
+                "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)",
+                (*state, digest),
             )

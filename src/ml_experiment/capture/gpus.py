@@ -45,10 +45,11 @@ def describe_gpus(
     if not present():
         return {"gpus": [], "gpu_note": _absent()}
     notes = []
-    for ask in (
+    ways: tuple[Callable[[], dict[str, object]], ...] = (
         lambda: _from_library((library or _load_library)()),
         lambda: _from_command(command or _run_command),
-    ):
+    )
+    for ask in ways:
         try:
             return ask()
         except Exception as error:  # noqa: BLE001 - drivers fail in ways of their own

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ _ARM_PARTS = {
 
 def describe_hardware() -> Document:
     """Return the part for this machine."""
-    if sys.platform == "darwin":
+    if platform.system() == "Darwin":
         described = _mac(_sysctl)
     else:
         described = {
@@ -82,14 +81,15 @@ def _text(path: str) -> str:
 
 def _affinity() -> list[int] | None:
     """Return the cores that this process may use; ``None`` where that is not told."""
-    if sys.platform == "linux":
-        return sorted(os.sched_getaffinity(0))
-    return None
+    ask = getattr(os, "sched_getaffinity", None)
+    return None if ask is None else sorted(ask(0))
 
 
 def read_cpuinfo(text: str) -> Document:
     """Read ``/proc/cpuinfo`` of an x86 or ARM machine."""
-    processors = [_fields(block) for block in re.split(r"\n\s*\n", text) if block.strip()]
+    processors = [
+        _fields(block) for block in re.split(r"\n\s*\n", text) if block.strip()
+    ]
     if not processors:
         return {"model": None, "vendor": None, "flags": []}
     first = processors[0]
@@ -145,7 +145,10 @@ def _integer(text: str) -> int:
 
 def _cores_in_sys(root: Path = Path("/sys/devices/system/cpu")) -> int | None:
     cores = {
-        tuple(_text(str(folder / name)).strip() for name in ("physical_package_id", "core_id"))
+        tuple(
+            _text(str(folder / name)).strip()
+            for name in ("physical_package_id", "core_id")
+        )
         for folder in root.glob("cpu[0-9]*/topology")
     }
     return len(cores) or None
@@ -192,7 +195,8 @@ def _mac(sysctl: Callable[[], str]) -> Document:
     return {
         "cpu": {
             "model": model,
-            "vendor": fields.get("machdep.cpu.vendor") or ("Apple" if is_apple else None),
+            "vendor": fields.get("machdep.cpu.vendor")
+            or ("Apple" if is_apple else None),
             "board": fields.get("hw.model"),
             "physical_cores": _integer(fields.get("hw.physicalcpu", "")) or None,
             "flags": sorted(flags),

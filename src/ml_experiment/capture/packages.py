@@ -4,6 +4,7 @@ A line of ``requirements.txt`` is either something that pip can install anywhere
 comment that says what was installed and where it came from.
 """
 
+# ruff: noqa: SIM905 - a list of words is read as a text, not as a column of quotes
 from __future__ import annotations
 
 import functools
@@ -147,7 +148,10 @@ def _pinned(name: str, version: str) -> str | None:
 
 def _vcs(name: str, version: str, direct: dict[str, Any]) -> Package:
     info = direct["vcs_info"]
-    url, commit = without_credentials(str(direct["url"])), str(info.get("commit_id", ""))
+    url, commit = (
+        without_credentials(str(direct["url"])),
+        str(info.get("commit_id", "")),
+    )
     scp = _SCP_ADDRESS.fullmatch(url)
     if scp is not None:
         url = f"ssh://{scp['user']}@{scp['host']}/{scp['path']}"
@@ -199,6 +203,14 @@ def _package(distribution: importlib.metadata.Distribution) -> Package:
     return Package(name, version, "index", installable=pinned, detail=detail)
 
 
+def _distributions(
+    path: Sequence[str] | None,
+) -> Iterable[importlib.metadata.Distribution]:
+    if path is None:
+        return importlib.metadata.distributions()
+    return importlib.metadata.distributions(path=list(path))
+
+
 def installed_packages(path: Sequence[str] | None = None) -> Installed:
     """Return all distributions on the import path.
 
@@ -207,9 +219,8 @@ def installed_packages(path: Sequence[str] | None = None) -> Installed:
     """
     found = Installed()
     first: dict[str, Package] = {}
-    options = {} if path is None else {"path": list(path)}
     places: set[str] = set()
-    for distribution in importlib.metadata.distributions(**options):
+    for distribution in _distributions(path):
         folder = _folder(distribution)
         if folder.rpartition("/")[2].startswith("~") or (folder and folder in places):
             continue  # what an interrupted pip left behind; a folder twice on the path

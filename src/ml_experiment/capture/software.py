@@ -1,5 +1,6 @@
 """The part ``software``: Python, the operating system, packages, environment variables."""
 
+# ruff: noqa: SIM905 - a list of words is read as a text, not as a column of quotes
 from __future__ import annotations
 
 import os
@@ -40,6 +41,7 @@ _ALLOWED_PREFIXES = (
     *("CUDA_", "CUBLAS_", "CUDNN_", "NVIDIA_VISIBLE", "NVIDIA_TF32", "NCCL_"),
     *("TF_", "XLA_", "JAX_", "TORCH_", "PYTORCH_", "NUMBA_", "MALLOC_", "LC_"),
 )
+_TERRAFORM = ("TF_VAR_", "TF_CLI_", "TF_TOKEN_")  # another TF
 
 
 def allowed_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -50,6 +52,7 @@ def allowed_variables(environ: Mapping[str, str]) -> dict[str, str]:
         for name, value in sorted(environ.items())
         if (name in _ALLOWED or name.startswith(_ALLOWED_PREFIXES))
         and not looks_secret(name)
+        and not name.startswith(_TERRAFORM)
     }
 
 
@@ -64,7 +67,7 @@ def environment_of(pid: int) -> dict[str, str] | None:
 
 
 def _environment_without_proc(pid: int) -> dict[str, str] | None:
-    if sys.platform == "linux":
+    if platform.system() == "Linux":
         return None
     import psutil
 

@@ -24,7 +24,9 @@ ConfigFile = Annotated[
     str | None,
     typer.Option("--config_file", metavar="FILE", help="YAML or JSON file of the job."),
 ]
-Name = Annotated[str | None, typer.Option("--name", metavar="TEXT", help="Name of the job.")]
+Name = Annotated[
+    str | None, typer.Option("--name", metavar="TEXT", help="Name of the job.")
+]
 Kind = Annotated[
     str | None,
     typer.Option("--kind", metavar="[job|experiment|group]", help="Kind of the job."),
@@ -62,16 +64,22 @@ TimeoutPerTrial = Annotated[
 ]
 Sampler = Annotated[
     str | None,
-    typer.Option("--sampler", metavar="NAME", help=f"Name of the Optuna sampler. {_GROUPS_ONLY}"),
+    typer.Option(
+        "--sampler", metavar="NAME", help=f"Name of the Optuna sampler. {_GROUPS_ONLY}"
+    ),
 ]
 Pruner = Annotated[
     str | None,
-    typer.Option("--pruner", metavar="NAME", help=f"Name of the Optuna pruner. {_GROUPS_ONLY}"),
+    typer.Option(
+        "--pruner", metavar="NAME", help=f"Name of the Optuna pruner. {_GROUPS_ONLY}"
+    ),
 ]
 MetricKey = Annotated[
     str | None,
     typer.Option(
-        "--metric_key", metavar="TEXT", help=f"Name of the metric to optimise. {_GROUPS_ONLY}"
+        "--metric_key",
+        metavar="TEXT",
+        help=f"Name of the metric to optimise. {_GROUPS_ONLY}",
     ),
 ]
 MetricDirection = Annotated[
@@ -84,7 +92,9 @@ MetricDirection = Annotated[
 ]
 DockerImage = Annotated[
     str | None,
-    typer.Option("--docker_image", metavar="TEXT", help="Docker image to run the job in."),
+    typer.Option(
+        "--docker_image", metavar="TEXT", help="Docker image to run the job in."
+    ),
 ]
 Dockerfile = Annotated[
     str | None,
@@ -143,5 +153,6 @@ Tags = Annotated[
     typer.Option("--tags", metavar=_FILE_OR_DICT, help="Tags of the run."),
 ]
 Description = Annotated[
-    str | None, typer.Option("--description", metavar="TEXT", help="What this run is about.")
+    str | None,
+    typer.Option("--description", metavar="TEXT", help="What this run is about."),
 ]

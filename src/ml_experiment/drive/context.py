@@ -15,6 +15,7 @@ from ml_experiment.capture.data import DataWatch
 from ml_experiment.capture.seeds import RandomnessControl
 from ml_experiment.capture.splits import watch_splits
 from ml_experiment.config.seeding import derive_seed
+from ml_experiment.drive.mlflow_link import MlflowLink
 from ml_experiment.drive.reporter import Reporter
 
 
@@ -30,6 +31,7 @@ class ProcessContext:
         reporter: Where the hooks report to.
         control: The random generators of this process.
         data: The files that are opened.
+        mlflow: The user's own calls of MLflow.
         prepared: The run that the command line has prepared, until it is taken.
         session_seed: Seed of what happens before a run, if nothing else is given.
     """
@@ -38,6 +40,7 @@ class ProcessContext:
         self.reporter = Reporter()
         self.control = RandomnessControl(self.reporter.write)
         self.data = DataWatch(self.reporter)
+        self.mlflow = MlflowLink(self.reporter.write)
         self.prepared: tuple[RunDirectory, Order] | None = None
         self.session_seed = secrets.randbits(32)
         self._installed = False
@@ -59,6 +62,7 @@ class ProcessContext:
         self.control.install(observed_from_start=observed_from_start)
         self.control.begin(derive_seed(self.session_seed, "import"), force=False)
         watch_splits(self.reporter.write)
+        self.mlflow.install()
         self.data.start()
 
     def next_drawn_seed(self) -> int:

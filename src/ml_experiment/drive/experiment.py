@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +13,8 @@ from ml_experiment.capture.determinism import loaded_libraries
 from ml_experiment.capture.modules import local_modules
 from ml_experiment.config.environment import load_environment
 from ml_experiment.config.models import JobTypes, from_document
+from ml_experiment.data_loader import loaded_once
 from ml_experiment.drive.context import ProcessContext, process_context
-from ml_experiment.drive.mlflow_link import MlflowLink
 from ml_experiment.drive.parameters import bind, json_value, to_json
 from ml_experiment.record.directory import write_json
 from ml_experiment.record.journal import Journal
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from ml_experiment.drive.spec import JobSpec
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.manifest import Manifest
-    from ml_experiment.record.prepare import Order
 
 
 def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
@@ -85,10 +83,10 @@ def _run(
         context.reporter.bind(journal)
         stack.callback(context.reporter.unbind)
         if config.kind is not JobTypes.JOB:
-            link = MlflowLink(run, load_environment(Path(manifest.cwd)))
-            link.start()
-            stack.callback(link.stop)
+            context.mlflow.start(run, load_environment(Path(manifest.cwd)))
+            stack.callback(context.mlflow.stop)
         _enable_autologging(spec, config)
+        stack.enter_context(loaded_once(spec.data_loader))
         context.enter()
         stack.callback(context.leave)
         execution = Execution(
@@ -159,13 +157,3 @@ def _enable_autologging(spec: JobSpec, config: JobConfig) -> None:
 
     for backend in spec.autologging_backends:
         enable(backend)
-
-
-def current_directory() -> Path:
-    """Return the working directory of this process."""
-    return Path(os.getcwd())  # noqa: PTH109 - Path.cwd() resolves no more than this
-
-
-def order_of(run: RunDirectory, order: Order) -> None:
-    """Leave to this process the run that the command line has prepared."""
-    process_context().prepared = (run, order)

@@ -130,22 +130,31 @@ class RunDirectory:
         Args:
             root: The folder that holds ``runs/``; made, with a ``.gitignore``, if absent.
             run_id: Identifier of the run; drawn if ``None``.
+
+        Raises:
+            RecordError: Nothing can be written there.
         """
         home = Path(root).absolute()
-        home.mkdir(parents=True, exist_ok=True)
-        ignore = home / ".gitignore"
-        if not ignore.exists():
-            write_atomically(ignore, _IGNORE_EVERYTHING)
         directory = cls(home / "runs" / (run_id or new_run_id()))
-        directory.path.mkdir(parents=True)
-        for folder in (
-            directory.parts,
-            directory.source,
-            directory.artifacts,
-            directory.submitted,
-        ):
-            folder.mkdir()
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            ignore = home / ".gitignore"
+            if not ignore.exists():
+                write_atomically(ignore, _IGNORE_EVERYTHING)
+            directory.path.mkdir(parents=True)
+            for folder in directory.folders:
+                folder.mkdir()
+        except OSError as error:
+            raise RecordError(
+                f"no run directory can be made in {home}: {error.strerror or error}\n"
+                "  set ML_EXPERIMENT_HOME to a folder that can be written"
+            ) from error
         return directory
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that every run directory has."""
+        return (self.parts, self.source, self.artifacts, self.submitted)
 
     def remove(self) -> None:
         """Delete the run directory and all in it."""

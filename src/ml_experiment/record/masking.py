@@ -4,10 +4,12 @@ Names tell (``api_key``, ``DB_PASSWORD``) and places tell (``user:here@host``, `
 Masking replaces, it never drops: a reader still sees that there was something.
 """
 
+# ruff: noqa: SIM905 - a list of words is read as a text, not as a column of quotes
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -68,7 +70,7 @@ def looks_secret(name: str) -> bool:
     words = _words(name)
     if not words:
         return False
-    if any(pair in _SECRET_PAIRS for pair in zip(words, words[1:], strict=False)):
+    if any(pair in _SECRET_PAIRS for pair in pairwise(words)):
         return True
     if not _SECRET_WORDS.isdisjoint(words) and words[-1] not in _ABOUT:
         return True

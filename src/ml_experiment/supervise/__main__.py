@@ -19,7 +19,7 @@ from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.supervise.companions import Companions, companion_environment
 from ml_experiment.supervise.processes import Stranger
-from ml_experiment.supervise.session import Closed, Supervisor, signals_forwarded
+from ml_experiment.supervise.session import Closed, Signals, Supervisor
 from ml_experiment.supervise.start import PUBLISHED_KINDS
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
     supervisor = Supervisor(
         run, companions, stdout=1 if show else None, stderr=2 if show else None
     )
-    with signals_forwarded(lambda: None):
+    with Signals(lambda: None):
         supervisor.watch(Stranger(pid), until_end_event=True)
         _acknowledge()
         closed = supervisor.close(None)

@@ -58,7 +58,7 @@ class Companions:
         _close(self._capture)
         try:
             self._capture.wait(timeout=_CAPTURE_LIMIT_S)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             self._capture.kill()
             self._capture.wait()
 
@@ -71,17 +71,25 @@ class Companions:
         if self._publisher is None:
             return None
         _close(self._publisher)
+        try:
+            code = self._wait_while_it_gets_on(self._publisher)
+        except KeyboardInterrupt:
+            code = None
+        if code is None:
+            self._publisher.kill()
+            self._publisher.wait()
+            return "interrupted, or the tracking server did not answer in time"
+        return None if code == 0 else self._pending()
+
+    def _wait_while_it_gets_on(self, publisher: subprocess.Popen[bytes]) -> int | None:
+        """Return the exit code, or ``None`` if it cannot reach the server."""
         limit = time.monotonic() + _CONNECT_LIMIT_S
         while True:
             try:
-                code = self._publisher.wait(timeout=0.2)
+                return publisher.wait(timeout=0.2)
             except subprocess.TimeoutExpired:
                 if time.monotonic() > limit and not self._connected():
-                    self._publisher.kill()
-                    self._publisher.wait()
-                    return "the tracking server did not answer in time"
-                continue
-            return None if code == 0 else self._pending()
+                    return None
 
     def _connected(self) -> bool:
         return self._published().get("state") in {"open", "closed"}
@@ -97,14 +105,6 @@ class Companions:
         return (
             str(error) if error else "the publisher failed; see tracking.log in the run"
         )
-
-    def abandon(self) -> None:
-        """Stop both at once; what they have done so far stays."""
-        for process in (self._capture, self._publisher):
-            if process is not None:
-                _close(process)
-                process.terminate()
-                process.wait()
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
-import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from ml_experiment.record.journal import JournalReader, read_journal
 from ml_experiment.record.locks import hold
@@ -18,7 +16,7 @@ from ml_experiment.supervise.memory import out_of_memory_kills
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from types import FrameType
 
     from ml_experiment.record.directory import RunDirectory
@@ -121,36 +119,45 @@ def close_run(run: RunDirectory, outcome: Outcome) -> None:
     write_outcome(run, outcome)
 
 
-@contextlib.contextmanager
-def signals_forwarded(stop: Callable[[], None]) -> Iterator[list[int]]:
-    """Survive the signals that are meant for the job, so as to close the run.
+class Signals:
+    """Survives the signals that are meant for the job, so as to close the run.
 
     Ctrl-C reaches the job by itself, as it is in the same process group. A SIGTERM or
-    SIGHUP to this process alone is passed on.
+    SIGHUP to this process alone is passed on. Once the job has ended, Ctrl-C means not to
+    wait for the rest. What was ignored before, as under ``nohup``, stays ignored.
 
     Args:
-        stop: Ends the job; called from the signal handler.
-
-    Yields:
-        The signals received so far.
+        stop: Ends the job; called from a signal handler.
     """
-    received: list[int] = []
 
-    def note(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
+    def __init__(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        self._before: dict[int, Any] = {}
+        self._job_ended = False
 
-    def forward(number: int, _frame: FrameType | None) -> None:
-        received.append(number)
-        stop()
+    def job_ended(self) -> None:
+        """From now on Ctrl-C interrupts this process."""
+        self._job_ended = True
 
-    handlers = {signal.SIGINT: note, signal.SIGTERM: forward}
-    if sys.platform != "win32":
-        handlers[signal.SIGHUP] = forward
-    before = {
-        number: signal.signal(number, handler) for number, handler in handlers.items()
-    }
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
+    def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
+        if self._job_ended:
+            raise KeyboardInterrupt
+
+    def _forward(self, _number: int, _frame: FrameType | None) -> None:
+        if not self._job_ended:
+            self._stop()
+
+    def __enter__(self) -> Self:
+        handlers = {
+            signal.SIGINT: self._interrupted,
+            signal.SIGTERM: self._forward,
+            signal.SIGHUP: self._forward,
+        }
+        for number, handler in handlers.items():
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, handler)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -11,7 +11,7 @@ from ml_experiment.launchers.local import start_driver
 from ml_experiment.record.prepare import Request, prepare_run, write_order
 from ml_experiment.supervise.companions import Companions, companion_environment
 from ml_experiment.supervise.processes import Child
-from ml_experiment.supervise.session import Closed, Supervisor, signals_forwarded
+from ml_experiment.supervise.session import Closed, Signals, Supervisor
 
 
 if TYPE_CHECKING:
@@ -54,8 +54,9 @@ def run_job(
     )
     job_environment["ML_EXPERIMENT_SUPERVISOR"] = str(os.getpid())
     child = Child(start_driver(run, request.cwd, job_environment))
-    with signals_forwarded(child.terminate):
+    with Signals(child.terminate) as signals:
         supervisor.watch(child)
+        signals.job_ended()
         return run, supervisor.close(child.exit_code)
 
 

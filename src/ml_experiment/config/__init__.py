@@ -1,0 +1,1 @@
+"""Configuration: what a job may be told, by file, command line and environment."""
