@@ -14,7 +14,7 @@ import ml_experiment
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "ml_experiment"
-LARGEST_MODULE = 350
+LARGEST_MODULE = 300  # lines, without empty ones and docstrings
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -22,12 +22,23 @@ def _name(path: Path) -> str:
     return str(path.relative_to(PACKAGE))
 
 
+def _docstring_lines(text: str) -> int:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    return sum(
+        sum(1 for line in (ast.get_docstring(node) or "").splitlines() if line.strip())
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, documented)
+    )
+
+
 @pytest.mark.parametrize("module", MODULES, ids=_name)
 def test_no_module_grows_beyond_one_idea(module: Path) -> None:
     """A module that needs more lines than this holds two ideas."""
-    lines = len(module.read_text(encoding="utf-8").splitlines())
+    text = module.read_text(encoding="utf-8")
 
-    assert lines <= LARGEST_MODULE
+    code = [line for line in text.splitlines() if line.strip()]
+
+    assert len(code) - _docstring_lines(text) <= LARGEST_MODULE
 
 
 def test_only_the_command_line_prints() -> None:

@@ -7,6 +7,7 @@ folder first on ``sys.path``, and with nothing of this package in its way.
 from __future__ import annotations
 
 import faulthandler
+import os
 import signal
 import sys
 
@@ -23,6 +24,8 @@ def main(run_path: str) -> None:
     # Says where the job was when it was told to end, also from inside native code, and
     # then lets the signal do what it always does.
     faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
+    # A pool ends its forked workers by SIGTERM, and nobody wants to hear where they were.
+    os.register_at_fork(after_in_child=_stay_silent)
     end_with_parent()
     run = RunDirectory(run_path)
     order = take_order(run)
@@ -33,6 +36,10 @@ def main(run_path: str) -> None:
     context.prepared = (run, order)
     context.install(observed_from_start=True, seed=manifest.seed)
     run_script(order.script)
+
+
+def _stay_silent() -> None:
+    faulthandler.unregister(signal.SIGTERM)
 
 
 if __name__ == "__main__":

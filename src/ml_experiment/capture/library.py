@@ -1,0 +1,212 @@
+"""What is common to the control of every library's random generators.
+
+A library gets one small module with one subclass of ``LibraryControl``, named in
+``seeds.LIBRARIES``. The subclass knows how to observe and to seed; when which of the two
+is right is decided here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from ml_experiment.capture.callsite import is_user_file, site_of
+from ml_experiment.capture.when_imported import when_imported
+
+
+if TYPE_CHECKING:
+    from types import FrameType, ModuleType
+
+    from ml_experiment.capture.entropy import Entropy
+    from ml_experiment.capture.observations import Observations
+
+State = dict[str, Any]
+Origin = Literal["derived", "user", "unseen", "restored"]
+
+_GENERATORS = 64
+
+
+class LibraryControl(ABC):
+    """Seeds and observes one library's generators.
+
+    Attributes:
+        name: Name of the library in the record.
+        module: The module whose import makes it usable.
+        origin: Where the global generator's state at the beginning of the run came from:
+            ``derived`` from the run's seed, the ``user``'s own seeding, ``unseen`` (the
+            library was there before we were, and may have been seeded), or ``restored``
+            from an earlier run's record.
+        derived_seed: What the global generator was seeded with, if ``derived``.
+        start_state: Its state at the beginning, where no seed tells it.
+    """
+
+    name: ClassVar[str]
+    module: ClassVar[str]
+
+    def __init__(self, entropy: Entropy, observations: Observations) -> None:
+        self.entropy = entropy
+        self.observations = observations
+        self.origin: Origin | None = None
+        self.derived_seed: int | None = None
+        self.start_state: State | None = None
+        self.to_restore: State | None = None
+        self._loaded: ModuleType | None = None
+        self._unseen = False
+        self._seeded_by_user = False
+        self._users_state: State | None = None
+        self._generators: list[tuple[Any, str]] = []
+        self._known: set[int] = set()
+
+    # What a library's module has to say.
+
+    @abstractmethod
+    def hook(self, module: ModuleType) -> None:
+        """Observe the library from now on."""
+
+    @abstractmethod
+    def seed_global(self, seed: int) -> None:
+        """Seed the library's global generator."""
+
+    @abstractmethod
+    def global_state(self) -> State:
+        """Return the complete state of the global generator, as JSON can hold it."""
+
+    @abstractmethod
+    def restore_global(self, state: State) -> None:
+        """Put the global generator into a state that ``global_state`` returned."""
+
+    @abstractmethod
+    def generator_state(self, generator: Any) -> State:
+        """Return the complete state of a generator that ``remember`` was given."""
+
+    def seeded_before(self) -> bool | None:
+        """Whether the global generator had a seed of the user's when we came.
+
+        ``None``: there is no telling.
+        """
+        return None
+
+    # When to do what.
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the library has been imported, and is being observed."""
+        return self._loaded is not None
+
+    def install(self, *, observed_from_start: bool) -> None:
+        """Hook the library now or, if it is not there, when it is imported."""
+        if not observed_from_start and self.module in sys.modules:
+            self._came_late()
+        when_imported(self.module, self._arrived)
+
+    def _came_late(self) -> None:
+        seeded = self.seeded_before()
+        if seeded is None and user_code_cannot_have_seeded():
+            seeded = False
+        if seeded:
+            self._seeded_by_user = True
+        self._unseen = seeded is not False
+
+    def _arrived(self, module: ModuleType) -> None:
+        try:
+            with self.observations.quiet():
+                self.hook(module)
+        except Exception as error:  # noqa: BLE001 - another version of the library
+            reason = f"{type(error).__name__}: {error}"
+            self.observations.escaped(
+                f"{self.name} cannot be observed in this version ({reason})", self.module
+            )
+        self._loaded = module
+        if self.entropy.seed is not None:
+            self.begin(force=False)
+
+    def begin(self, *, force: bool) -> None:
+        """Bring the global generator to where the run is to start."""
+        if self._loaded is None:
+            return
+        with self.observations.quiet():
+            self._generators, self._known = [], set()
+            self.start_state = self.derived_seed = None
+            self.origin = self._start(force=force)
+        self._seeded_by_user = False
+
+    def _start(self, *, force: bool) -> Origin:
+        if self.to_restore is not None:
+            self.restore_global(self.to_restore)
+            self.start_state = self.to_restore
+            return "restored"
+        if self._seeded_by_user:
+            self._users_state = self.start_state = self.global_state()
+            return "user"
+        if self._users_state is not None:
+            self.restore_global(self._users_state)
+            self.start_state = self._users_state
+            return "user"
+        if self._unseen and not force:
+            self.start_state = self.global_state()
+            return "unseen"
+        self._unseen = False
+        self.derived_seed = self.entropy.seed_for(self.name)
+        self.seed_global(self.derived_seed)
+        return "derived"
+
+    def end(self) -> None:
+        """A run is over: the seeds that it set are none of the next one's."""
+        self._seeded_by_user = False
+        self._generators, self._known = [], set()
+
+    # For the hooks.
+
+    def note_global_seed(self, *, explicit: bool) -> None:
+        """The global generator was just seeded by user code, or a library for it."""
+        self._seeded_by_user = explicit
+        if not explicit:
+            self._users_state = None
+
+    def remember(self, generator: Any, frame: FrameType | None) -> None:
+        """Keep a generator that user code made itself, for the digest of its end state."""
+        if len(self._generators) >= _GENERATORS or id(generator) in self._known:
+            return
+        site = site_of(frame)
+        if site.direct:
+            self._known.add(id(generator))
+            self._generators.append((generator, site.where))
+
+    def end_states(self) -> list[dict[str, object]]:
+        """Return the digests of the generators that user code made, in their order."""
+        return [
+            {"where": where, "state": digest(self.generator_state(generator))}
+            for generator, where in self._generators
+        ]
+
+
+def digest(state: State) -> str:
+    """Return a digest of a state that two equal states share on all machines."""
+    text = json.dumps(state, sort_keys=True, allow_nan=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def user_code_cannot_have_seeded() -> bool:
+    """Return whether the user's code up to here has surely not seeded any generator.
+
+    It has not if the word does not occur in it. In a session that is typed in there is no
+    knowing.
+    """
+    main = sys.modules.get("__main__")
+    if getattr(main, "__file__", None) is None:
+        return False
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if not isinstance(path, str) or not is_user_file(path):
+            continue
+        try:
+            with open(path, "rb") as file:  # noqa: PTH123 - pathlib is slower
+                text = file.read().lower()
+        except OSError:
+            return False
+        if b"seed" in text or b"setstate" in text or b"set_state" in text:
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Hyper-parameter search whose trials do not depend on time."""

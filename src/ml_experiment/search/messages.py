@@ -1,0 +1,97 @@
+"""What driver and worker tell each other about a trial. Plain values, made to be pickled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from optuna.trial import FrozenTrial
+
+State = Literal["complete", "pruned", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyDescription:
+    """What a worker must know to hold a replica of the study.
+
+    Attributes:
+        name: Name of the study; Hyperband hashes it.
+        directions: ``minimize`` or ``maximize``, one a metric.
+        sampler: Name of the sampler, and its options.
+        pruner: Name of the pruner, and its options.
+        space: The distributions, as the config writes them.
+        seed: The group's seed.
+    """
+
+    name: str
+    directions: tuple[str, ...]
+    sampler: tuple[str, Mapping[str, Any]]
+    pruner: tuple[str, Mapping[str, Any]]
+    space: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialTask:
+    """A trial to be executed.
+
+    Attributes:
+        number: Its number, from 0.
+        seed: Its own seed.
+        run_path: Its run directory, prepared.
+        params: Parameters to call the job's function with: fixed and drawn ones.
+        told: Trials told since the last task of this worker, in order.
+        told_count: How many trials are told in all: the worker's replica must hold these.
+        between: Trials asked but not told yet, with lower numbers, in order.
+        trial: The trial itself, as asked: parameters, distributions, attributes.
+        timeout_s: Seconds after which it is stopped; ``None`` for no limit.
+    """
+
+    number: int
+    seed: int
+    run_path: str
+    params: Mapping[str, Any]
+    told: tuple[FrozenTrial, ...]
+    told_count: int
+    between: tuple[FrozenTrial, ...]
+    trial: FrozenTrial
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialResult:
+    """How a trial ended.
+
+    Attributes:
+        number: Its number.
+        state: ``complete``, ``pruned`` or ``failed``.
+        values: The metrics that are optimised, in the study's order; ``None`` unless
+            complete.
+        reason: Why it failed or was pruned, for people.
+        cause: What failed: ``exception`` (the user's code), ``timeout``, ``crash`` (a
+            signal), ``memory`` (killed by the kernel), ``result`` (no such metric).
+        depends_on_time: It was ended from outside, at a moment that may differ another time.
+        params: Parameters suggested, those drawn by the driver included.
+        distributions: Their distributions.
+        intermediate_values: Values reported, by step.
+        user_attrs: As the trial's.
+        system_attrs: As the trial's: successive halving keeps its rungs there.
+        seconds: How long it ran.
+    """
+
+    number: int
+    state: State
+    values: tuple[float, ...] | None = None
+    reason: str = ""
+    cause: Literal["", "exception", "timeout", "crash", "memory", "result"] = ""
+    depends_on_time: bool = False
+    params: Mapping[str, Any] = field(default_factory=dict)
+    distributions: Mapping[str, Any] = field(default_factory=dict)
+    intermediate_values: Mapping[int, float] = field(default_factory=dict)
+    user_attrs: Mapping[str, Any] = field(default_factory=dict)
+    system_attrs: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0

@@ -1,0 +1,154 @@
+"""Open MLflow's store: quickly, once, and safe against others that do so now.
+
+The only module that imports MLflow at the start of the publisher.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from ml_experiment.errors import TrackingError
+from ml_experiment.tracking import sqlite
+from ml_experiment.tracking.faults import explain
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mlflow import MlflowClient
+
+    from ml_experiment.tracking.settings import Settings
+
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+# MLflow would try for minutes. Here the journal waits, so trouble is better noticed soon;
+# and a request that is sent twice may make two runs.
+_DEFAULTS = {
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "PGCONNECT_TIMEOUT": "8",
+    "AWS_MAX_ATTEMPTS": "3",
+}
+_FIRST_ANSWER_S = 8
+_LATER_ANSWER_S = 60
+_SLOWEST_UPLOAD_BYTES_PER_S = 500_000
+_NETWORK_DATABASES = frozenset({"postgresql", "mysql", "mssql"})
+_SILENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
+
+_clients: dict[Settings, MlflowClient] = {}
+
+
+def open_store(settings: Settings) -> MlflowClient:
+    """Return a client whose store has answered.
+
+    Raises:
+        TrackingError: It cannot be reached or opened; the message says what to do.
+    """
+    try:
+        if settings not in _clients:
+            _clients[settings] = _opened(settings)
+        elif settings.is_server:
+            _first_answer(_clients[settings])
+    except TrackingError:
+        raise
+    except Exception as error:
+        raise TrackingError(explain(error, settings)) from error
+    return _clients[settings]
+
+
+def _opened(settings: Settings) -> MlflowClient:
+    if not settings.tracking_uri:
+        raise TrackingError("no tracking URI; set MLFLOW_TRACKING_URI")
+    client_of = _import_mlflow()
+    if settings.scheme == "sqlite":
+        sqlite.prepare(settings.tracking_uri, lambda uri: _first_answer(client_of(uri)))
+    elif settings.scheme in _NETWORK_DATABASES:
+        _knock(settings.tracking_uri)
+    client = client_of(settings.tracking_uri)
+    _first_answer(client)
+    return client
+
+
+def _import_mlflow() -> type[MlflowClient]:
+    for name, value in _SILENT.items():
+        os.environ[name] = value
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    # A run that this process did not make is none of its business.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    with _fast_import():
+        from mlflow import MlflowClient
+    return MlflowClient
+
+
+@contextmanager
+def _fast_import() -> Iterator[None]:
+    """Import without collecting garbage, and without pandas, which nothing here needs.
+
+    MLflow imports pandas where it is there and does without where it is not, as its slim
+    distribution shows. It takes a quarter of the time.
+    """
+    hidden = "pandas" not in sys.modules and "mlflow" not in sys.modules
+    collecting = gc.isenabled()
+    gc.disable()
+    if hidden:
+        sys.modules["pandas"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules["pandas"]
+        gc.freeze()
+        if collecting:
+            gc.enable()
+
+
+def _first_answer(client: MlflowClient) -> None:
+    with waiting(_FIRST_ANSWER_S):
+        client.search_experiments(max_results=1)
+
+
+def _knock(uri: str) -> None:
+    """Connect once: MLflow would try ten times, for minutes."""
+    from sqlalchemy import create_engine
+
+    engine = create_engine(uri)
+    try:
+        engine.connect().close()
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def waiting(seconds: int) -> Iterator[None]:
+    """Let the server take this long for an answer, unless the user has set a limit.
+
+    Args:
+        seconds: Limit of one request.
+    """
+    if _TIMEOUT in os.environ:
+        yield
+        return
+    os.environ[_TIMEOUT] = str(seconds)  # MLflow looks at each request
+    try:
+        yield
+    finally:
+        os.environ.pop(_TIMEOUT, None)
+
+
+def patiently(size: int = 0) -> int:
+    """Return the seconds to allow for a request to a server that has just answered.
+
+    Args:
+        size: Bytes that it is sent.
+    """
+    return _LATER_ANSWER_S + size // _SLOWEST_UPLOAD_BYTES_PER_S
+
+
+def close_stores() -> None:
+    """Leave nothing half-written in a database file."""
+    _clients.clear()
+    with suppress(Exception):  # the process ends; there is nobody to tell
+        sqlite.close_connections()
