@@ -41,7 +41,9 @@ def is_user_file(name: str) -> bool:
     (``<frozen ...>``, ``<__array_function__ ...>``) is not.
     """
     if name.startswith("<"):
-        return name.startswith(("<stdin>", "<ipython-input", "<string>", "<python-input"))
+        return name.startswith(
+            ("<stdin>", "<ipython-input", "<string>", "<python-input")
+        )
     if any(part in name for part in _SITE):
         return False
     return not name.startswith(_ROOTS) and not os.path.realpath(name).startswith(_ROOTS)
@@ -160,6 +162,6 @@ def called_name(frame: FrameType) -> str | None:
 def caller(depth: int = 1) -> FrameType | None:
     """Return the frame ``depth`` calls above the function that calls this."""
     try:
-        return sys._getframe(depth + 1)
+        return sys._getframe(depth + 1)  # noqa: SLF001 - documented, if underscored
     except ValueError:
         return None

@@ -15,8 +15,8 @@ import os
 import stat
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 from ml_experiment.capture.data_paths import PathFilter
 
@@ -66,6 +66,7 @@ class DataWatch:
         self._before_first_run: _Memory | None = None
         self._active = False
         self._installed = False
+        self._since_ns = time.time_ns()
         self._busy: set[int] = set()
 
     def start(self) -> None:
@@ -146,6 +147,8 @@ class DataWatch:
             return
         if not stat.S_ISREG(status.st_mode):
             return
+        if status.st_mtime_ns > self._since_ns and self._filter.is_scratch(name):
+            return  # a child process has written it for this one
         key = (name, status.st_size, status.st_mtime_ns)
         if key in memory.seen or len(memory.seen) >= _LIMIT:
             return
@@ -181,6 +184,8 @@ class DataWatch:
     def _connected(self, database: Any) -> None:
         name = os.fsdecode(database)
         if name.startswith("file:"):
+            from urllib.parse import unquote, urlsplit
+
             name = unquote(urlsplit(name).path)
         if not name or name.startswith(":"):
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,9 @@ class PathFilter:
             environment = {f"{sys.prefix}/{name}" for name in _ENVIRONMENT_FOLDERS}
         home = os.path.expanduser("~")  # noqa: PTH111
         caches = {f"{home}/{name}" for name in _LIBRARY_CACHES}
+        # As ``tempfile`` has it; importing that module would cost more than all the rest.
+        folder = re.escape(os.path.abspath(os.environ.get("TMPDIR") or "/tmp"))  # noqa: PTH100, S108
+        self._scratch = re.compile(folder + r"/tmp[a-z0-9_]{8}(?![a-z0-9_])")
         self._ignored_folders = (
             *_SYSTEM,
             *(path + os.sep for path in ignored | standard | environment | caches),
@@ -92,6 +96,10 @@ class PathFilter:
     def is_uninteresting(path: str) -> bool:
         """Return whether a path is so plainly code that it needs no further look."""
         return path.endswith(_CODE)
+
+    def is_scratch(self, path: str) -> bool:
+        """Return whether a file has, or lies in, a name that ``tempfile`` has made up."""
+        return self._scratch.match(path) is not None
 
     @staticmethod
     def is_download(path: str) -> bool:

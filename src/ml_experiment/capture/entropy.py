@@ -48,9 +48,9 @@ _NEED_REAL_ENTROPY_BELOW = ("joblib.externals.loky", "sklearn.externals._loky")
 
 def needs_real_entropy(module: str) -> bool:
     """Return whether a module's random values are for secrecy, not for computing."""
-    return module.partition(".")[
-        0
-    ] in _NEED_REAL_ENTROPY or module.startswith(_NEED_REAL_ENTROPY_BELOW)
+    return module.partition(".")[0] in _NEED_REAL_ENTROPY or module.startswith(
+        _NEED_REAL_ENTROPY_BELOW
+    )
 
 
 def _marked(payload: int) -> int:

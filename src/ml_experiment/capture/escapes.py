@@ -6,6 +6,7 @@ temporary files, connections and the like, which is as it should be.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -81,10 +82,8 @@ def _program_hook(observations: Observations) -> Any:
         position = _PROGRAM_EVENTS.get(event)
         if position is None or observations.is_quiet:
             return
-        try:
+        with contextlib.suppress(Exception):  # the user's call must go on
             _note_program(observations, args[position], caller())
-        except Exception:  # noqa: BLE001, S110 - the user's call must go on
-            pass
 
     return hook
 

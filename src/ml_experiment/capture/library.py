@@ -13,7 +13,8 @@ import sys
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from ml_experiment.capture.callsite import is_user_file, site_of
+from ml_experiment.capture.callsite import is_user_file, outside, site_of
+from ml_experiment.capture.entropy import in_main_thread
 from ml_experiment.capture.when_imported import when_imported
 
 
@@ -57,6 +58,7 @@ class LibraryControl(ABC):
         self._unseen = False
         self._seeded_by_user = False
         self._users_state: State | None = None
+        self._ran = False
         self._generators: list[tuple[Any, str]] = []
         self._known: set[int] = set()
 
@@ -117,7 +119,8 @@ class LibraryControl(ABC):
         except Exception as error:  # noqa: BLE001 - another version of the library
             reason = f"{type(error).__name__}: {error}"
             self.observations.escaped(
-                f"{self.name} cannot be observed in this version ({reason})", self.module
+                f"{self.name} cannot be observed in this version ({reason})",
+                self.module,
             )
         self._loaded = module
         if self.entropy.seed is not None:
@@ -138,8 +141,9 @@ class LibraryControl(ABC):
             self.restore_global(self.to_restore)
             self.start_state = self.to_restore
             return "restored"
-        if self._seeded_by_user:
+        if self._seeded_by_user or (self._users_state is not None and not self._ran):
             self._users_state = self.start_state = self.global_state()
+            self._ran = False
             return "user"
         if self._users_state is not None:
             self.restore_global(self._users_state)
@@ -153,12 +157,39 @@ class LibraryControl(ABC):
         self.seed_global(self.derived_seed)
         return "derived"
 
+    def begin_task(self) -> None:
+        """A task begins in a process that takes many, in an order that nobody knows."""
+        if (
+            self._loaded is None
+            or self._seeded_by_user
+            or self._users_state is not None
+        ):
+            return
+        with self.observations.quiet():
+            self.seed_global(self.entropy.seed_for(self.name))
+
+    def after_fork(self) -> None:  # noqa: B027 - most libraries have nothing to do
+        """This is a new process now, with a copy of the parent's generators."""
+
     def end(self) -> None:
         """A run is over: the seeds that it set are none of the next one's."""
         self._seeded_by_user = False
+        self._ran = True
         self._generators, self._known = [], set()
 
     # For the hooks.
+
+    def unseeded_value(self, frame: FrameType | None) -> int:
+        """Return the entropy for a generator that was made without a seed."""
+        if not in_main_thread():
+            nearest = outside(frame, frozenset({self.name}))
+            self.observations.escaped(
+                "generators made outside the main thread: which gets which seed may "
+                "depend on the order of the threads",
+                "?" if nearest is None else site_of(nearest).where,
+                fix="give them seeds of their own",
+            )
+        return self.entropy.value(self.name, frame)
 
     def note_global_seed(self, *, explicit: bool) -> None:
         """The global generator was just seeded by user code, or a library for it."""

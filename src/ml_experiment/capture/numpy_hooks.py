@@ -18,17 +18,20 @@ So classes stay classes, names imported early are seen as well, and nothing abou
 the NumPy at hand is tried out when it is imported, and the record says so if it does not.
 """
 
+# ruff: noqa: SLF001 - the private names of NumPy are what this is about
+
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import operator
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.capture.callsite import caller, called_name, module_of, outside
-from ml_experiment.capture.entropy import VALUE_BITS, in_main_thread, is_marked
+from ml_experiment.capture.callsite import called_name, caller, module_of, outside
+from ml_experiment.capture.entropy import VALUE_BITS, is_marked
 from ml_experiment.capture.library import LibraryControl, State
 
 
@@ -49,7 +52,9 @@ _CALLS = frozenset(
 class _Observed:
     """Stands for a class in a compiled module: calls are noted, the rest is the class's."""
 
-    def __init__(self, cls: type, note: Callable[[Any, FrameType | None], None]) -> None:
+    def __init__(
+        self, cls: type, note: Callable[[Any, FrameType | None], None]
+    ) -> None:
         self._cls = cls
         self._note = note
 
@@ -126,9 +131,7 @@ class NumpyRandom(LibraryControl):
             frame = caller()
             if self._is_global_being_seeded():
                 self.note_global_seed(explicit=False)
-            if not in_main_thread():
-                self._note_thread(frame)
-            return self.entropy.value("numpy", frame)
+            return self.unseeded_value(frame)
 
         return randbits
 
@@ -172,27 +175,18 @@ class NumpyRandom(LibraryControl):
         return bool(owned())
 
     def _seed_seen(self, value: Any, frame: FrameType | None, call: str) -> None:
-        nearest = outside(frame, _SELF)
-        if nearest is None or module_of(nearest) in _COPYING:
-            return
-        spelled = (called_name(nearest) or "").rpartition(".")[2]
-        if spelled in _CALLS:
-            call = f"numpy.random.{spelled}"
-        self.observations.seeded("numpy", call, value, nearest)
+        with contextlib.suppress(Exception):  # the user's call must go on
+            nearest = outside(frame, _SELF)
+            if nearest is None or module_of(nearest) in _COPYING:
+                return
+            spelled = (called_name(nearest) or "").rpartition(".")[2]
+            if spelled in _CALLS:
+                call = f"numpy.random.{spelled}"
+            self.observations.seeded("numpy", call, value, nearest)
 
     def _made(self, bit_generator: Any, frame: FrameType | None) -> None:
         if not self.observations.is_quiet:
             self.remember(bit_generator, outside(frame, _SELF))
-
-    def _note_thread(self, frame: FrameType | None) -> None:
-        nearest = outside(frame, _SELF)
-        place = "?" if nearest is None else module_of(nearest)
-        self.observations.escaped(
-            "generators made outside the main thread: which gets which seed may depend on "
-            "the threads' order",
-            place,
-            fix="give them seeds of their own",
-        )
 
     def _watch_function(self, mtrand: Any, name: str) -> None:
         original = getattr(mtrand, name, None)
@@ -206,7 +200,9 @@ class NumpyRandom(LibraryControl):
                 self.note_global_seed(explicit=True)
                 value = repr((args, kwargs))
                 nearest = outside(caller(), _SELF)
-                self.observations.seeded("numpy", f"numpy.random.{name}", value, nearest)
+                self.observations.seeded(
+                    "numpy", f"numpy.random.{name}", value, nearest
+                )
             return result
 
         for home in (mtrand, self._random):

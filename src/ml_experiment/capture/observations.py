@@ -23,6 +23,7 @@ _ESCAPES = 200
 _INDIRECT_SEEDS_PER_SITE = 3
 _LISTED_ITEMS = 32
 _LISTED_CHARACTERS = 200
+_LISTED_BITS = 1024
 
 
 @dataclass
@@ -91,6 +92,10 @@ class Observations:
         finally:
             if not nested:
                 self._busy.discard(me)
+
+    def loud(self) -> None:
+        """Observe everything again: after a fork, the other threads are gone."""
+        self._busy.clear()
 
     @property
     def is_quiet(self) -> bool:
@@ -173,7 +178,7 @@ class Observations:
 
 def as_json(value: Any) -> object:
     """Return a seed as JSON can hold it; what is too big to read is given as a digest."""
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | float):
         return value
     if isinstance(value, str):
         return value if len(value) <= _LISTED_CHARACTERS else _digested(value.encode())
@@ -181,9 +186,13 @@ def as_json(value: Any) -> object:
         short = len(value) <= _LISTED_ITEMS
         return {"bytes": value.hex()} if short else _digested(bytes(value))
     try:
-        return operator.index(value)
+        number = operator.index(value)
     except TypeError:
-        pass
+        return _many_as_json(value)
+    return number if number.bit_length() <= _LISTED_BITS else _digested(b"%x" % number)
+
+
+def _many_as_json(value: Any) -> object:
     if hasattr(value, "tolist") and hasattr(value, "tobytes"):
         if value.size <= _LISTED_ITEMS:
             return as_json(value.tolist())

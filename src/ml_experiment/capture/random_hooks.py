@@ -5,9 +5,12 @@ subclasses. It is replaced by a function that does the same with a derived value
 of ``None``. ``SystemRandom`` has a ``seed`` of its own and is not touched.
 """
 
+# ruff: noqa: SLF001 - `random._inst` is the global generator
+
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import struct
 from typing import TYPE_CHECKING, Any
@@ -47,10 +50,11 @@ class PythonRandom(LibraryControl):
                 return
             frame = caller()
             if a is None:
-                original(self, control.entropy.value("random", frame), version)
+                original(self, control.unseeded_value(frame), version)
             else:
                 original(self, a, version)
-            control._seeded(self, a, frame)
+            with contextlib.suppress(Exception):  # the user's call must go on
+                control._seeded(self, a, frame)
 
         return seed
 
@@ -83,6 +87,14 @@ class PythonRandom(LibraryControl):
     def seed_global(self, seed: int) -> None:
         """Do as ``random.seed(seed)`` does."""
         self._random._inst.seed(seed)
+
+    def after_fork(self) -> None:
+        """Seed anew: CPython has just seeded the child's generator from the OS."""
+        if self.loaded and self.entropy.seed is not None:
+            self._users_state = None
+            self._seeded_by_user = False
+            with self.observations.quiet():
+                self.seed_global(self.entropy.seed_for(self.name))
 
     def global_state(self) -> State:
         """Return the global generator's state."""

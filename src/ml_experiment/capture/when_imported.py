@@ -8,6 +8,7 @@ than everything else that is done here before the user's script starts.)
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 from typing import TYPE_CHECKING, Any
@@ -38,10 +39,8 @@ def _is_initialising(module: ModuleType) -> bool:
 
 
 def _call(hook: Callable[[ModuleType], None], module: ModuleType) -> None:
-    try:
+    with contextlib.suppress(Exception):  # hooks report their own failures
         hook(module)
-    except Exception:  # noqa: BLE001, S110 - hooks report their own failures
-        pass
 
 
 class _Finder:

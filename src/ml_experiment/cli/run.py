@@ -8,12 +8,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.cli.overrides import collect_overrides
 from ml_experiment.config.entry_point import check_parameters, read_entry_point
 from ml_experiment.config.environment import load_environment
-from ml_experiment.config.loading import load_config
+from ml_experiment.config.loading import load
 from ml_experiment.config.models import JobTypes
-from ml_experiment.errors import ConfigError
+from ml_experiment.errors import ConfigError, ParameterError
 from ml_experiment.record.prepare import Request
 from ml_experiment.supervise.start import exit_status, run_job
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ml_experiment.config.environment import Environment
+    from ml_experiment.config.loading import Loaded
     from ml_experiment.config.models import JobConfig
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.supervise.session import Closed
@@ -40,12 +40,17 @@ def run_scripts(options: Mapping[str, Any]) -> int:
         ConfigError: Config or command line are wrong; nothing has been run or written.
     """
     config_file = options["config_file"]
-    path = None if config_file is None else Path(config_file).absolute()
-    overrides = collect_overrides(options)
-    config = load_config(path, overrides, options["scripts"] or [])
-    _refuse_what_is_to_come(config, path)
+    path = None if config_file is None else Path(config_file)
+    overrides = {
+        name: value
+        for name, value in options.items()
+        if name not in {"config_file", "scripts"} and value is not None
+    }
+    loaded = load(path, overrides, options["scripts"] or [])
+    config = loaded.config
+    _refuse_what_is_to_come(loaded)
     for script in config.run:
-        _check_against_script(config, Path(script), path, overrides)
+        _check_against_script(loaded, Path(script))
     cwd = Path.cwd()
     environment = load_environment(cwd)
     for number, script in enumerate(config.run, start=1):
@@ -121,41 +126,55 @@ def _say_what_was_left(scripts: list[str]) -> None:
         print(f"not run: {', '.join(scripts)}", file=sys.stderr)
 
 
-def _check_against_script(
-    config: JobConfig,
-    script: Path,
-    config_file: Path | None,
-    overrides: Any,
-) -> None:
+def _check_against_script(loaded: Loaded, script: Path) -> None:
     """Compare the parameters with the signature in the script, before anything runs."""
     entry = read_entry_point(script)
     if entry is None:
         return
-    del overrides
-    source = "--params" if config_file is None else str(config_file)
-    check_parameters(config.params, entry, source=source)
+    params = loaded.config.params
+    places = {name: loaded.find_place(("params", name)) for name in params}
+    place = loaded.find_place(("params",))
+    try:
+        check_parameters(params, entry, source=str(place.source))
+    except ParameterError as error:
+        name = (error.field or "").rpartition(".")[2]
+        place = places.get(name, place)
+        raise ParameterError(
+            error.problem,
+            source=place.source,
+            line=place.line,
+            field=error.field,
+            hint=f"{script}:{entry.line} defines {entry.name}",
+        ) from None
 
 
-def _refuse_what_is_to_come(config: JobConfig, config_file: Path | None) -> None:
+def _refuse_what_is_to_come(loaded: Loaded) -> None:
     """Refuse, before anything is written, what this release only knows the words of."""
-    source = None if config_file is None else str(config_file)
+    config = loaded.config
     if config.kind is JobTypes.GROUP:
-        raise ConfigError(
-            "got group; this release runs the kinds experiment and job",
-            source=source,
-            field="kind",
+        raise _refusal(
+            loaded, "kind", "got group; this release runs the kinds experiment and job"
         )
     if config.docker_config is not None:
-        raise ConfigError(
+        raise _refusal(
+            loaded,
+            "docker_config",
             "this release runs jobs on the host only",
-            source=source,
-            field="docker_config",
             hint="leave docker_config out",
         )
     if config.ray_config is not None and config.ray_config.address is not None:
-        raise ConfigError(
-            f"got {config.ray_config.address!r}; this release runs on this machine only",
-            source=source,
-            field="ray_config.address",
+        raise _refusal(
+            loaded,
+            "ray_config.address",
+            f"got {config.ray_config.address!r}; this release uses this machine only",
             hint="leave the address out",
         )
+
+
+def _refusal(
+    loaded: Loaded, field: str, problem: str, hint: str | None = None
+) -> ConfigError:
+    place = loaded.find_place(tuple(field.split(".")))
+    return ConfigError(
+        problem, source=place.source, line=place.line, field=field, hint=hint
+    )

@@ -106,7 +106,7 @@ def _folders(root: Path, membership: Path) -> list[Path]:
         controllers, _, path = rest.partition(":")
         if controllers and "cpu" not in controllers.split(","):
             continue
-        for base in ([root / controllers, root / "cpu"] if controllers else [root]):
+        for base in [root / controllers, root / "cpu"] if controllers else [root]:
             folder = base / path.strip("/")
             while folder != base and base in folder.parents:
                 found.append(folder)

@@ -11,7 +11,7 @@
 
 ``times`` is an integer or a distribution of integers: ``repeat(range(2, 20), range(2, 5))``
 draws two to four layers with 2 to 19 neurons each. The same may be written as a product,
-``range(2, 20) × range(2, 5)``, with ``*`` for those whose keyboard has no ``×``. A list of
+``range(2, 20) * range(2, 5)``, also with the multiplication sign of print. A list of
 distributions of fixed length is a list in the config: ``[range(1, 9), uniform(0, 1)]``.
 
 These are values: equal if they read alike, and ``parse_distribution(str(d)) == d``.
@@ -145,14 +145,13 @@ class Choice(ParamDistribution):
     kind = "choice"
 
     def __post_init__(self) -> None:
-        if isinstance(self.values, (str, bytes)) or not isinstance(
-            self.values, (list, tuple)
-        ):
+        values: object = self.values
+        if not isinstance(values, (list, tuple)):
             raise ConfigError(
-                f"choice: got {shown(self.values)}; one list of values is allowed",
+                f"choice: got {shown(values)}; one list of values is allowed",
                 hint="choice(['a', 'b'])",
             )
-        object.__setattr__(self, "values", tuple(self.values))
+        object.__setattr__(self, "values", tuple(values))
         if not self.values:
             raise ConfigError("choice: got an empty list; at least one value is needed")
         for value in self.values:
@@ -184,7 +183,9 @@ class Repeat(ParamDistribution):
                 hint="repeat(range(2, 20), range(2, 5))",
             )
         if self.depth > DEEPEST_REPETITION:
-            raise ConfigError(f"repeat: at most {DEEPEST_REPETITION} levels are allowed")
+            raise ConfigError(
+                f"repeat: at most {DEEPEST_REPETITION} levels are allowed"
+            )
         smallest = _smallest_integer(self.times)
         if smallest is None or smallest < 0:
             got = _written(self.times)

@@ -51,8 +51,8 @@ _ALLOWED = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "multiple_of": "a multiple of {multiple_of}",
-    "too_short": "at least {min_length}",
-    "too_long": "at most {max_length}",
+    "too_short": "a list of at least {min_length}",
+    "too_long": "a list of at most {max_length}",
     "string_too_short": "at least {min_length} characters",
     "string_too_long": "at most {max_length} characters",
     "enum": "{expected}",
@@ -66,8 +66,6 @@ def explained(
     data: object,
     model: type[BaseModel],
     find_place: FindPlace | None = None,
-    *,
-    other_fields: Mapping[str, str] | None = None,
 ) -> list[ConfigError]:
     """Return the errors of a model in plain words, in the order of their lines.
 
@@ -76,7 +74,6 @@ def explained(
         data: What the model was to be made from.
         model: The outermost model.
         find_place: Where the value at a path was written.
-        other_fields: Hints for fields that another model has, by their names.
     """
     find_place = find_place or (lambda _path: Place())
     found = []
@@ -85,8 +82,6 @@ def explained(
         context: dict[str, Any] = dict(detail.get("ctx") or {})
         path += tuple(context.get("path", ()))
         problem, hint = _told(detail, context, path, model)
-        if detail["type"] == "extra_forbidden" and len(path) == 1:
-            hint = (other_fields or {}).get(str(path[0]), hint)
         place = find_place(path)
         found.append(
             ConfigError(
@@ -109,8 +104,11 @@ def _told(
     if kind == "missing":
         return "is missing; it is required", None
     if kind == "extra_forbidden":
-        owner = _model_at(model, path[:-1])
-        return f"unknown field; {unknown_name(str(path[-1]), owner.model_fields)}", None
+        owner, name = _model_at(model, path[:-1]), str(path[-1])
+        elsewhere: Mapping[str, str] = getattr(owner, "elsewhere", {})
+        if name in elsewhere:
+            return elsewhere[name], None
+        return f"unknown field; {unknown_name(name, owner.model_fields)}", None
     if kind == "frozen_instance":
         return "a config cannot be changed; make another one", None
     return f"got {shown(detail['input'])}; {_allowed(detail, context)}", None
@@ -119,12 +117,21 @@ def _told(
 def _allowed(detail: Any, context: Mapping[str, Any]) -> str:
     kind = detail["type"]
     if kind in _ALLOWED:
-        return f"allowed: {_ALLOWED[kind].format(**context)}"
+        bounds = {name: _round(value) for name, value in context.items()}
+        return f"allowed: {_ALLOWED[kind].format(**bounds)}"
     # Types that no field of ours can lead to today: pydantic's words, without its jargon.
-    said = str(detail["msg"]).split(", ", 1)[-1] if kind == "value_error" else detail["msg"]
+    said = (
+        str(detail["msg"]).split(", ", 1)[-1]
+        if kind == "value_error"
+        else detail["msg"]
+    )
     for jargon, word in _JARGON:
         said = said.replace(jargon, word)
     return said[:1].lower() + said[1:]
+
+
+def _round(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 _JARGON = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from ml_experiment.config.distributions import (
@@ -146,6 +146,13 @@ def _space(value: object, path: ValuePath = ()) -> Space:
         raise refused(error.problem, error.hint, path) from None
 
 
+def _named(value: object) -> object:
+    for key in value if isinstance(value, dict) else ():
+        if not isinstance(key, str):
+            raise refused(f"got {shown(key)} as a key; keys are text")
+    return value
+
+
 def word_of(words: type[Enum]) -> Callable[[object], Any]:
     """Return a validator for one of a closed set of words."""
 
@@ -171,8 +178,8 @@ Deterministic = Annotated[Literal[True, False, "warn"], PlainValidator(_determin
 Lookahead = Annotated[int | Literal["none"], PlainValidator(_lookahead)]
 JsonDict = Annotated[dict[str, Any], PlainValidator(_json_dict)]
 Tags = Annotated[dict[str, str], PlainValidator(_tags)]
-ParamSpace = dict[
-    Annotated[str, Field(strict=True)], Annotated[Any, PlainValidator(_space)]
+ParamSpace = Annotated[
+    dict[str, Annotated[Any, PlainValidator(_space)]], BeforeValidator(_named)
 ]
 Seed = Annotated[int, Field(strict=True, ge=0, le=LARGEST_SEED)]
 PositiveInt = Annotated[int, Field(strict=True, ge=1)]

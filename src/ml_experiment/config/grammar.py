@@ -28,15 +28,13 @@ _FORMS = {
     "repeat": "repeat(distribution, times)",
 }
 _ALLOWED = ", ".join(_FORMS.values())
-_CROSS = "×"
+_CROSS = "\N{MULTIPLICATION SIGN}"
 
 
 def read_distribution(text: str) -> ParamDistribution:
     """Return the distribution that ``text`` describes; see ``parse_distribution``."""
     if not isinstance(text, str):
-        raise ConfigError(
-            f"got {shown(text)}; a distribution is needed: {_ALLOWED}"
-        )
+        raise ConfigError(f"got {shown(text)}; a distribution is needed: {_ALLOWED}")
     if not text.strip():
         raise ConfigError(f"got no text; a distribution is needed: {_ALLOWED}")
     try:
@@ -120,15 +118,23 @@ def _by_name(
         one_list = kind == "choice"
         raise ConfigError(
             f"{kind}: got {len(args)} values; allowed: {_FORMS[kind]}",
-            hint="put the values into one list: choice(['a', 'b'])" if one_list else None,
+            hint="put the values into one list: choice(['a', 'b'])"
+            if one_list
+            else None,
         )
     given = dict(zip(fields, args, strict=False))
     for keyword in keywords:
         if keyword.arg is None or keyword.arg not in fields:
-            got = f"**{ast.unparse(keyword.value)}" if keyword.arg is None else keyword.arg
+            got = (
+                f"**{ast.unparse(keyword.value)}"
+                if keyword.arg is None
+                else keyword.arg
+            )
             raise ConfigError(f"{kind}: unknown name '{got}'; allowed: {_FORMS[kind]}")
         if keyword.arg in given:
-            raise ConfigError(f"{kind}: got {keyword.arg} twice; allowed: {_FORMS[kind]}")
+            raise ConfigError(
+                f"{kind}: got {keyword.arg} twice; allowed: {_FORMS[kind]}"
+            )
         given[keyword.arg] = keyword.value
     return given
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
-from json.decoder import scanstring
+from json import decoder
 from typing import TYPE_CHECKING, TypeVar
 
 from ml_experiment.config.literals import DEEPEST_NESTING, shown
@@ -34,9 +34,13 @@ _WORDS = {
 _STRINGS = {
     "Unterminated": "text in quotes does not end",
     "control character": "a line break or tab stands inside quotes; write \\n or \\t",
-    "escape": "after a \\ only one of \" \\ / b f n r t u is allowed",
+    "escape": 'after a \\ only one of " \\ / b f n r t u is allowed',
     "": "text in quotes cannot be read",
 }
+
+
+# The one part of the standard library's reader that works at any position.
+_read_string: Callable[[str, int], tuple[str, int]] = getattr(decoder, "scanstring")  # noqa: B009
 
 
 def read_json_text(text: str) -> Node:
@@ -126,7 +130,7 @@ class _Reader:
 
     def _string(self) -> str:
         try:
-            value, self._at = scanstring(self._text, self._at + 1)
+            value, self._at = _read_string(self._text, self._at + 1)
         except ValueError as error:
             said = str(error)
             problem = next(ours for theirs, ours in _STRINGS.items() if theirs in said)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import math
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 from ml_experiment.config.literals import (
     DEEPEST_NESTING,
@@ -12,9 +13,11 @@ from ml_experiment.config.literals import (
     checked_text,
     shown,
 )
-from ml_experiment.config.positions import Path
 from ml_experiment.errors import ConfigError
 
+
+if TYPE_CHECKING:
+    from ml_experiment.config.positions import Path
 
 _FLOAT_MARK = "$float"
 _PLAIN_MARK = "$plain"
@@ -116,5 +119,6 @@ def decode(value: object) -> object:
     if value.keys() == {_FLOAT_MARK} and isinstance(value[_FLOAT_MARK], str):
         return float(value[_FLOAT_MARK])
     if value.keys() == {_PLAIN_MARK} and isinstance(value[_PLAIN_MARK], dict):
-        value = value[_PLAIN_MARK]
+        inner: dict[str, object] = value[_PLAIN_MARK]
+        return {key: decode(each) for key, each in inner.items()}
     return {key: decode(each) for key, each in value.items()}

@@ -64,7 +64,7 @@ def parse_literal(text: str) -> Literal:
     return literal_value(parse_expression(text))
 
 
-def literal_value(
+def literal_value(  # noqa: PLR0911 - one for each form of literal
     node: ast.expr,
     *,
     call: Callable[[ast.Call], Literal] | None = None,
@@ -81,7 +81,9 @@ def literal_value(
         ConfigError: It is no literal, or one that JSON has no counterpart for.
     """
     if depth > DEEPEST_NESTING:
-        raise ConfigError(f"nested too deeply; at most {DEEPEST_NESTING} levels allowed")
+        raise ConfigError(
+            f"nested too deeply; at most {DEEPEST_NESTING} levels allowed"
+        )
 
     def inner(child: ast.expr) -> Literal:
         return literal_value(child, call=call, depth=depth + 1)
@@ -99,7 +101,9 @@ def literal_value(
             return tuple(inner(element) for element in elements)
         case ast.Dict(keys=keys, values=values):
             pairs = zip(keys, values, strict=True)
-            return _dictionary([(key and inner(key), inner(each)) for key, each in pairs])
+            return _dictionary(
+                [(key and inner(key), inner(each)) for key, each in pairs]
+            )
         case ast.Call() if call is not None:
             return call(node)
         case _:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SHOWN = 8
 
 
-class ConfigErrors(ConfigError):
+class ConfigErrors(ConfigError):  # noqa: N818 - several of what ConfigError is one of
     """Two or more things are wrong; ``problem``, ``line`` and so on are the first one's.
 
     Attributes:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _TAG = "tag:yaml.org,2002:"
+_QUOTE = "put text that begins with a special character in quotes"
 # What ruamel says, and what a person would.
 _PROBLEMS = (
     (
@@ -30,13 +31,13 @@ _PROBLEMS = (
         "a ':' stands inside a value, or the line is indented too far",
         "put a value that has ': ' in it in quotes",
     ),
-    ("that cannot start any token", "a value begins with a special character", "quote"),
+    ("that cannot start any token", "a value begins with a special character", _QUOTE),
     ("could not find expected ':'", "a ':' is missing after a key", None),
     ("expected <block end>", "the line is indented unlike the ones around it", None),
     ("expected ',' or ']'", "a list [...] is not closed, or a ',' is missing", None),
     ("expected ',' or '}'", "a mapping {...} is not closed, or a ',' is missing", None),
     ("unexpected end of stream", "text in quotes does not end", None),
-    ("found undefined tag handle", "an unknown tag (!) is used", "quote"),
+    ("found undefined tag handle", "an unknown tag (!) is used", _QUOTE),
 )
 # For these ruamel points where it gave up; the mistake is where the thing began.
 _SEEN_AT_THE_END = {
@@ -45,7 +46,6 @@ _SEEN_AT_THE_END = {
     "expected ',' or '}'",
     "unexpected end of stream",
 }
-_QUOTE = "put text that begins with a special character in quotes"
 
 
 def read_yaml_text(text: str) -> Node | None:
@@ -103,7 +103,6 @@ def _translated(error: Any) -> ConfigError:
     said = str(error.problem or error.context or "cannot be read")
     for theirs, ours, hint in _PROBLEMS:
         if theirs in said:
-            hint = _QUOTE if hint == "quote" else hint
             if theirs in _SEEN_AT_THE_END:
                 line = _marked_line(error.context_mark) or line
             return ConfigError(f"not YAML: {ours}", line=line, hint=hint)

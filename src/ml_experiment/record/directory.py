@@ -22,6 +22,7 @@ so a reader sees the old one or the new one, never half of one.
         order.json          what the driver is to do; it deletes this when it has read it
         owner.lock          held by the supervisor while it lives
         driver.lock         held by the driver while it lives
+        publisher.lock      held by whoever publishes just now
 """
 
 from __future__ import annotations
@@ -110,6 +111,7 @@ class RunDirectory:
         self.published = self.path / "published.json"
         self.owner_lock = self.path / "owner.lock"
         self.driver_lock = self.path / "driver.lock"
+        self.publisher_lock = self.path / "publisher.lock"
 
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,8 @@ from ml_experiment.record.masking import mask_text
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
     from pathlib import Path
 
     from ml_experiment.record.directory import RunDirectory
@@ -63,7 +63,7 @@ def artifact_place(run: RunDirectory, path: str) -> str:
 
 
 def lay_out(
-    run: RunDirectory, script_name: str, folder: Path, secrets: Set[str]
+    run: RunDirectory, script_name: str, folder: Path, secrets: AbstractSet[str]
 ) -> int:
     """Lay the evidence out in ``folder`` as MLflow is to hold it, secrets masked.
 
@@ -82,7 +82,7 @@ def lay_out(
     return largest
 
 
-def _copy_masked(source: Path, target: Path, secrets: Set[str]) -> None:
+def _copy_masked(source: Path, target: Path, secrets: AbstractSet[str]) -> None:
     """Copy a text; one of many megabytes line by line."""
     options = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
     with (
@@ -106,5 +106,5 @@ def size_of(path: Path) -> int:
     """Return the bytes of the largest file at or below ``path``."""
     if path.is_file():
         return path.stat().st_size
-    sizes = (os.stat(os.path.join(at, name)).st_size for at, _, names in os.walk(path) for name in names)  # noqa: PTH116, PTH118, E501 - Path.walk is of Python 3.12
+    sizes = (item.stat().st_size for item in path.rglob("*") if item.is_file())
     return max(sizes, default=0)

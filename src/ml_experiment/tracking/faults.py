@@ -72,19 +72,19 @@ def explain(error: Exception, settings: Settings, artifacts: str | None = None) 
 
 
 def _known(text: str, uri: str, what: str) -> str | None:
+    schema = (
+        f"the {what} {uri} is of another release of MLflow than the one installed here\n"
+        f"  make a copy of it, then: mlflow db upgrade '{uri}'  "
+        "(or install the newer MLflow)"
+    )
+    credentials = (
+        f"the {what} {uri} does not let this user in\n  set MLFLOW_TRACKING_USERNAME "
+        "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN"
+    )
     answers = (
-        (
-            _SCHEMA,
-            f"the {what} {uri} is of another release of MLflow than the one installed "
-            f"here\n  make a copy of it, then: mlflow db upgrade '{uri}'  "
-            "(or install the newer MLflow)",
-        ),
+        (_SCHEMA, schema),
         (_BUSY, f"the {what} {uri} is locked by another program"),
-        (
-            _CREDENTIALS,
-            f"the {what} {uri} does not let this user in\n  set MLFLOW_TRACKING_USERNAME "
-            "and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
-        ),
+        (_CREDENTIALS, credentials),
         (_FULL, f"no space is left for {uri} or its artifacts"),
         (_NO_DATABASE, f"{uri} is not a database, or it is damaged"),
         (_TIMED_OUT, f"the {what} {uri} does not answer"),

@@ -13,6 +13,9 @@ LONGEST_NAME = 250
 LONGEST_PARAM = 6000
 LONGEST_TAG = 8000
 
+# https://mlflow.org/docs/latest/rest-api.html#log-batch
+MOST_METRICS = 1000
+
 _LONGEST_CHANGED = 200  # leaves room for the tag that keeps the original
 _REFUSED = re.compile(r"[^/\w.\- :]")
 

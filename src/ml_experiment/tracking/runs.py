@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlflow.entities import ViewType
 
 from ml_experiment.errors import TrackingError
-from ml_experiment.tracking.faults import error_code, is_refusal
+from ml_experiment.tracking.faults import error_code
 from ml_experiment.tracking.told import RUN_ID_TAG
 
 
@@ -123,8 +123,3 @@ class Runs:
             is_other = run.info.run_id != mlflow_run_id
             if is_other and run.info.lifecycle_stage == "active":
                 self._client.delete_run(run.info.run_id)
-
-
-def is_missing(error: Exception) -> bool:
-    """Return whether MLflow says that there is no such run."""
-    return error_code(error) == "RESOURCE_DOES_NOT_EXIST" or is_refusal(error)

@@ -9,7 +9,13 @@ from mlflow.entities import Metric, Param, RunTag
 
 from ml_experiment.errors import TrackingError
 from ml_experiment.tracking.faults import is_refusal
-from ml_experiment.tracking.names import LONGEST_PARAM, LONGEST_TAG, Names, shortened
+from ml_experiment.tracking.names import (
+    LONGEST_PARAM,
+    LONGEST_TAG,
+    MOST_METRICS,
+    Names,
+    shortened,
+)
 
 
 if TYPE_CHECKING:
@@ -17,8 +23,9 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
-# https://mlflow.org/docs/latest/rest-api.html#log-batch; the last one is in bytes.
-MOST_METRICS = 1000
+    from ml_experiment.tracking.told import Point
+
+# https://mlflow.org/docs/latest/rest-api.html#log-batch
 _MOST_TEXTS = 100
 _MOST_TEXT_BYTES = 400_000
 
@@ -44,16 +51,25 @@ class Sender:
         self._run_id = mlflow_run_id
         self._tags: dict[str, str] = {}
 
-    def send_metrics(self, metrics: Sequence[Metric]) -> None:
-        """Send at most ``MOST_METRICS`` metrics."""
-        if not metrics:
-            return
-        try:
-            self._batch(metrics=metrics)
-        except Exception as error:
-            self._raise_unless_refused(error)
-            for metric in metrics:
-                self._try(metrics=[metric])
+    def send_points(self, points: Sequence[Point]) -> None:
+        """Send values of metrics."""
+        for start in range(0, len(points), MOST_METRICS):
+            batch = [Metric(*point) for point in points[start : start + MOST_METRICS]]
+            try:
+                self._batch(metrics=batch)
+            except Exception as error:  # noqa: BLE001 - decided by the next line
+                self._raise_unless_refused(error)
+                for metric in batch:
+                    self._try(metrics=[metric])
+
+    def missing(self, points: Sequence[Point]) -> list[Point]:
+        """Return those of the points that the run does not have yet."""
+        there = {
+            _identity(metric.key, metric.value, metric.timestamp, metric.step)
+            for key in dict.fromkeys(point.key for point in points)
+            for metric in self._client.get_metric_history(self._run_id, key)
+        }
+        return [point for point in points if _identity(*point) not in there]
 
     def send_params(self, params: Mapping[str, str]) -> None:
         """Send parameters; one that MLflow has with another value becomes a tag."""
@@ -80,9 +96,7 @@ class Sender:
 
     def send_tags(self, tags: Mapping[str, str]) -> None:
         """Set those tags that this object has not set to the same value before."""
-        new = {
-            key: text for key, text in tags.items() if self._tags.get(key) != text
-        }
+        new = {key: text for key, text in tags.items() if self._tags.get(key) != text}
         whole = "record.json"
         items = [
             RunTag(key, shortened(text, LONGEST_TAG, whole))
@@ -125,8 +139,7 @@ class Sender:
             self._batch(metrics=metrics, params=params, tags=tags)
         except Exception as error:  # noqa: BLE001 - decided by the next line
             self._raise_unless_refused(error)
-            refused = [item.key for item in (*metrics, *params, *tags)]
-            sys.stderr.write(f"MLflow refuses {refused[0]!r}: {error}\n")
+            sys.stderr.write(f"MLflow refuses {[*metrics, *params, *tags]}: {error}\n")
             return False
         return True
 
@@ -137,6 +150,12 @@ class Sender:
             ) from error
         if not is_refusal(error):
             raise error
+
+
+def _identity(key: str, value: float, timestamp: int, step: int) -> tuple[object, ...]:
+    # NaN is not equal to itself, and databases keep infinity as the largest float.
+    bounded = max(-sys.float_info.max, min(sys.float_info.max, value))
+    return key, "nan" if value != value else bounded, timestamp, step  # noqa: PLR0124
 
 
 def _batches(items: Sequence[_Text]) -> Iterator[list[_Text]]:
@@ -160,4 +179,6 @@ def name_tags(kind: str, names: Names) -> dict[str, str]:
         kind: ``metric``, ``param`` or ``tag``.
         names: All names of this kind.
     """
-    return {f"ml_experiment.{kind}_name.{new}": old for new, old in names.changed.items()}
+    return {
+        f"ml_experiment.{kind}_name.{new}": old for new, old in names.changed.items()
+    }

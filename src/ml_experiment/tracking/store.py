@@ -34,7 +34,6 @@ _DEFAULTS = {
 _FIRST_ANSWER_S = 8
 _LATER_ANSWER_S = 60
 _SLOWEST_UPLOAD_BYTES_PER_S = 500_000
-_NETWORK_DATABASES = frozenset({"postgresql", "mysql", "mssql"})
 _SILENT = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}
 
 _clients: dict[Settings, MlflowClient] = {}
@@ -64,7 +63,7 @@ def _opened(settings: Settings) -> MlflowClient:
     client_of = _import_mlflow()
     if settings.scheme == "sqlite":
         sqlite.prepare(settings.tracking_uri, lambda uri: _first_answer(client_of(uri)))
-    elif settings.scheme in _NETWORK_DATABASES:
+    elif settings.is_database:
         _knock(settings.tracking_uri)
     client = client_of(settings.tracking_uri)
     _first_answer(client)

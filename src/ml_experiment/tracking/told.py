@@ -71,6 +71,7 @@ class Account:
     seeds: dict[str, list[str]] = field(default_factory=dict)
     metric_names: Names = field(default_factory=Names)
     param_names: Names = field(default_factory=Names)
+    tag_names: Names = field(default_factory=Names)
 
 
 class JournalAccount:
@@ -85,9 +86,18 @@ class JournalAccount:
     """
 
     def __init__(self, run: RunDirectory, sent: int) -> None:
+        self._path = run.journal
         self._reader = JournalReader(run.journal)
         self._sent = sent
         self.account = Account()
+
+    @property
+    def has_grown(self) -> bool:
+        """Whether something was written since the last call of ``read``."""
+        try:
+            return self._path.stat().st_size > self._reader.offset
+        except FileNotFoundError:
+            return False
 
     def read(self) -> None:
         """Take in what was written since the last call."""

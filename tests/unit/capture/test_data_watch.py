@@ -35,7 +35,9 @@ class Watched:
     def opened(self) -> list[str]:
         """Return the names of the files that were reported, in order."""
         events = read_journal(self.path)
-        return [Path(event["path"]).name for event in events if event["event"] == "opened"]
+        return [
+            Path(event["path"]).name for event in events if event["event"] == "opened"
+        ]
 
 
 @pytest.fixture
@@ -105,7 +107,10 @@ def test_readers_of_every_kind_are_seen(
     import numpy as np
     import pandas as pd
 
-    plain, packed = _file(tmp_path, "os.bin"), _file(tmp_path, "a.gz", gzip.compress(b"1"))
+    plain, packed = (
+        _file(tmp_path, "os.bin"),
+        _file(tmp_path, "a.gz", gzip.compress(b"1")),
+    )
     _file(tmp_path, "relative.txt")
     _file(tmp_path, "bytes.txt")
     table = _file(tmp_path, "table.csv", b"a,b\n1,2\n")
@@ -156,6 +161,21 @@ def test_a_file_updated_in_place_is_an_input(tmp_path: Path, watched: Watched) -
     assert watched.opened() == ["state.bin"]
 
 
+def test_a_scratch_file_of_a_child_process_is_not_an_input(
+    tmp_path: Path, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a child has left in a temporary file for its parent is the run's own."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    watch = watch_files(watched.journal)
+    watched.watch.stop()
+
+    _file(tmp_path, "tmpa1b2c3d4/answer.txt").read_bytes()
+    _file(tmp_path, "tmp_of_mine/data.csv").read_bytes()
+    watch.stop()
+
+    assert watched.opened() == ["data.csv"]
+
+
 def test_a_data_set_that_the_run_downloads_is_an_input(
     tmp_path: Path, watched: Watched
 ) -> None:
@@ -169,7 +189,9 @@ def test_a_data_set_that_the_run_downloads_is_an_input(
     assert watched.opened() == ["covertype.bin"]
 
 
-def test_code_and_the_run_directory_are_not_data(tmp_path: Path, watched: Watched) -> None:
+def test_code_and_the_run_directory_are_not_data(
+    tmp_path: Path, watched: Watched
+) -> None:
     """Sources, compiled files, secrets, folders and the run's own files are passed over."""
     for name in ("module.py", "module.so", ".env", "key.pem", ".ml_experiment/x.csv"):
         _file(tmp_path, name).read_bytes()
@@ -253,7 +275,9 @@ def test_a_stopped_watch_reports_nothing_and_can_be_started_again(
     assert watched.opened() == ["a.csv"]
 
 
-def test_a_second_run_is_told_again_what_it_reads(tmp_path: Path, watched: Watched) -> None:
+def test_a_second_run_is_told_again_what_it_reads(
+    tmp_path: Path, watched: Watched
+) -> None:
     """What the first run read is news to the second; what both share is told once."""
     shared, own = _file(tmp_path, "shared.csv"), _file(tmp_path, "own.csv")
     product = tmp_path / "product.csv"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -19,6 +18,7 @@ from ml_experiment.capture.git import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 class Repository(Protocol):
@@ -188,7 +188,9 @@ def test_a_repository_without_a_commit_is_described(repository: Repository) -> N
     assert b"+1" in patch
 
 
-def test_a_worktree_is_a_tree_of_its_own(repository: Repository, tmp_path: Path) -> None:
+def test_a_worktree_is_a_tree_of_its_own(
+    repository: Repository, tmp_path: Path
+) -> None:
     """Its ``.git`` is a file."""
     repository.commit(a__py="1")
     repository.git("worktree", "add", "--quiet", "-b", "side", str(tmp_path / "side"))
@@ -198,7 +200,9 @@ def test_a_worktree_is_a_tree_of_its_own(repository: Repository, tmp_path: Path)
 
 
 def test_files_of_a_submodule_are_tracked(
-    repository: Repository, tmp_path: Path, make_repository: Callable[[Path], Repository]
+    repository: Repository,
+    tmp_path: Path,
+    make_repository: Callable[[Path], Repository],
 ) -> None:
     """The tree does not run without them; its commit and state are recorded."""
     library = make_repository(tmp_path / "library")
@@ -214,7 +218,8 @@ def test_files_of_a_submodule_are_tracked(
     tree = read_tree(repository.path)
     patch, _ = read_changes(tree)
 
-    [module] = tree.document["submodules"]  # type: ignore[misc]
+    modules: Any = tree.document["submodules"]
+    [module] = modules
     assert module["path"] == "vendor"
     assert module["commit"] == library.git("rev-parse", "HEAD")
     assert module["dirty"]
@@ -274,7 +279,8 @@ def test_a_broken_repository_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away"
+    not hasattr(os, "geteuid") or os.geteuid() != 0,
+    reason="only root can give files away",
 )
 def test_a_repository_of_somebody_else_says_how_to_allow_it(
     repository: Repository, monkeypatch: pytest.MonkeyPatch

@@ -33,7 +33,10 @@ def test_cards_are_described_by_the_library() -> None:
 
     found: Any = describe_gpus(present=lambda: True, library=lambda: nvml)
 
-    assert [gpu["name"] for gpu in found["gpus"]] == ["NVIDIA A100-SXM4-40GB", "NVIDIA T4"]
+    assert [gpu["name"] for gpu in found["gpus"]] == [
+        "NVIDIA A100-SXM4-40GB",
+        "NVIDIA T4",
+    ]
     assert [gpu["uuid"] for gpu in found["gpus"]] == ["GPU-a", "GPU-b"]
     assert found["gpus"][0]["memory_bytes"] == 40 * 1024**3
     assert found["gpus"][0]["compute_capability"] == "8.0"
@@ -91,7 +94,7 @@ def test_a_driver_that_fails_is_said_to_fail() -> None:
 
 def test_a_driver_without_cards_is_said_to_have_none() -> None:
     """A container may have been given no card."""
-    found = describe_gpus(present=lambda: True, library=lambda: FakeNvml())
+    found = describe_gpus(present=lambda: True, library=FakeNvml)
 
     assert found["gpus"] == []
     assert "no GPU" in str(found["gpu_note"])

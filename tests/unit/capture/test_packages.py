@@ -31,7 +31,9 @@ def _install(
     """Lay out the metadata of a distribution as an installer would."""
     folder = site / f"{name.replace('-', '_')}-{version}.dist-info"
     folder.mkdir(parents=True)
-    text = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nWords: no header\n"
+    text = (
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nWords: no header\n"
+    )
     (folder / "METADATA").write_text(text)
     for path, content in (files or {}).items():
         (folder / path).write_text(content)
@@ -90,7 +92,10 @@ def test_pip_takes_the_requirements_of_this_environment(tmp_path: Path) -> None:
             "pkg @ git+https://h/r.git@abc",
         ),
         (
-            {"url": "https://u:p@h/r.git", "vcs_info": {"vcs": "git", "commit_id": "abc"}},
+            {
+                "url": "https://u:p@h/r.git",
+                "vcs_info": {"vcs": "git", "commit_id": "abc"},
+            },
             "pkg @ git+https://h/r.git@abc",
         ),
         (
@@ -156,7 +161,9 @@ def test_a_conda_package_is_pinned_by_its_version(tmp_path: Path) -> None:
     assert _only(tmp_path).origin == "conda"
 
 
-@pytest.mark.parametrize("version", ["1.0.0+cpu", "2024.1.post1", "1.0rc1", "1!2.0.dev3"])
+@pytest.mark.parametrize(
+    "version", ["1.0.0+cpu", "2024.1.post1", "1.0rc1", "1!2.0.dev3"]
+)
 def test_unusual_but_lawful_versions_are_pinned(tmp_path: Path, version: str) -> None:
     """Local labels, epochs, releases before and after."""
     _install(tmp_path, "pkg", version)

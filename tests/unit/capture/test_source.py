@@ -195,7 +195,9 @@ def test_in_git_the_tree_is_archived_as_it_is_now(repository: Repository) -> Non
     """Tracked files with their changes, new scripts, and nothing that is ignored."""
     repository.write(".github/workflow.yml", "x\n")
     repository.write("data/small.csv", "1,2\n")
-    repository.commit(__gitignore="*.log\nlocal.py\n", train__py="old\n", gone__py="1\n")
+    repository.commit(
+        __gitignore="*.log\nlocal.py\n", train__py="old\n", gone__py="1\n"
+    )
     repository.write("train.py", "new\n")
     repository.write("new.py", "1\n")
     repository.write("params.yaml", "1\n")
@@ -352,7 +354,9 @@ def test_the_root_is_the_folder_that_holds_both(
     recorded = Recorded(tmp_path / script, tmp_path / cwd)
 
     assert recorded.part["root"] == str(tmp_path / root)
-    assert recorded.part["script"] == os.path.relpath(tmp_path / script, tmp_path / root)
+    assert recorded.part["script"] == os.path.relpath(
+        tmp_path / script, tmp_path / root
+    )
 
 
 def test_in_git_the_root_is_the_top_of_the_tree(repository: Repository) -> None:
@@ -490,7 +494,10 @@ def test_lock_files_are_copied_beside_the_source(tmp_path: Path) -> None:
 
     found = copy_lock_files([tmp_path / "near", tmp_path, tmp_path / "none"], run)
 
-    assert {item["copy"] for item in found} == {"source/pylock.gpu.toml", "source/uv.lock"}
+    assert {item["copy"] for item in found} == {
+        "source/pylock.gpu.toml",
+        "source/uv.lock",
+    }
     assert (run.source / "pylock.gpu.toml").read_text() == "near\n"
     assert {item["sha256"] for item in found} == {
         hashlib.sha256(text).hexdigest() for text in (b"near\n", b"top\n")

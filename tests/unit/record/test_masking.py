@@ -80,7 +80,10 @@ def test_a_name_of_a_parameter_does_not_look_secret(name: str) -> None:
     ("uri", "masked"),
     [
         ("http://u:p@h", "http://u:***@h"),
-        ("postgresql+psycopg2://u:p@h:5432/db", "postgresql+psycopg2://u:***@h:5432/db"),
+        (
+            "postgresql+psycopg2://u:p@h:5432/db",
+            "postgresql+psycopg2://u:***@h:5432/db",
+        ),
         ("postgres://u:p@ss@h/db", "postgres://u:***@h/db"),
         ("postgres://u:pa/ss@h/db", "postgres://u:***@h/db"),
         ("postgres://u:pa%2Fss@h/db", "postgres://u:***@h/db"),
@@ -95,7 +98,10 @@ def test_a_name_of_a_parameter_does_not_look_secret(name: str) -> None:
             "s3://b/k?X-Amz-Signature=ab&X-Amz-Date=1",
             "s3://b/k?X-Amz-Signature=***&X-Amz-Date=1",
         ),
-        ("see http://u:p@h/ and http://v:q@i/", "see http://u:***@h/ and http://v:***@i/"),
+        (
+            "see http://u:p@h/ and http://v:q@i/",
+            "see http://u:***@h/ and http://v:***@i/",
+        ),
         ('{"uri": "http://u:p@h/x"}', '{"uri": "http://u:***@h/x"}'),
     ],
 )
