@@ -61,15 +61,14 @@ class Folder:
             check=False,
         )
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Type ``ml-experiment`` and do not wait; a process group of its own."""
         return subprocess.Popen(
             [str(COMMAND), *words],
             cwd=self.path,
             env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
 

@@ -11,6 +11,7 @@ import pytest
 
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
     from conftest import Folder
@@ -118,8 +119,8 @@ def _wait_for(condition: Callable[[], object], what: str, limit_s: float = 60) -
         time.sleep(0.01)
 
 
-def _started_long_run(folder: Folder) -> tuple[int, int]:
-    """Start a job that waits for ever; return the process ids of command and job."""
+def _started_long_run(folder: Folder) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a job that waits for ever; return the command and the job's process id."""
     body = "open('pid', 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(600)"
     folder.write("train.py", _script(body))
     command = folder.start("--name", "Long", "train.py")
@@ -127,7 +128,7 @@ def _started_long_run(folder: Folder) -> tuple[int, int]:
     _wait_for(
         lambda: pid.exists() and pid.read_text().endswith("\n"), "the job's start"
     )
-    return command.pid, int(pid.read_text())
+    return command, int(pid.read_text())
 
 
 def _is_alive(pid: int) -> bool:
@@ -144,10 +145,9 @@ def test_termination_of_either_process_ends_both(folder: Folder, victim: str) ->
     """SIGTERM to the command or to the job: KILLED, and nothing stays behind."""
     command, job = _started_long_run(folder)
 
-    os.kill(command if victim == "command" else job, signal.SIGTERM)
+    os.kill(command.pid if victim == "command" else job, signal.SIGTERM)
 
-    _, status = os.waitpid(command, 0)
-    assert os.waitstatus_to_exitcode(status) == 128 + signal.SIGTERM
+    assert command.wait(60) == 128 + signal.SIGTERM
     assert not _is_alive(job)
     assert folder.record()["outcome"]["status"] == "KILLED"
     (published,) = folder.mlflow_runs("Long")
@@ -158,10 +158,9 @@ def test_interrupt_is_recorded(folder: Folder) -> None:
     """Ctrl-C ends the job, closes the run and gives status 130."""
     command, _ = _started_long_run(folder)
 
-    os.killpg(command, signal.SIGINT)
+    os.killpg(command.pid, signal.SIGINT)
 
-    _, status = os.waitpid(command, 0)
-    assert os.waitstatus_to_exitcode(status) == 130
+    assert command.wait(60) == 130
     assert "interrupted" in folder.record()["outcome"]["reason"]
 
 
@@ -169,8 +168,8 @@ def test_kill_of_the_whole_group_is_set_right_by_sync(folder: Folder) -> None:
     """After SIGKILL of everything, sync closes the run and publishes it, once."""
     command, job = _started_long_run(folder)
 
-    os.killpg(command, signal.SIGKILL)
-    os.waitpid(command, 0)
+    os.killpg(command.pid, signal.SIGKILL)
+    command.wait(60)
     _wait_for(lambda: not _is_alive(job), "the job's death")
     synced = folder.command("sync")
     again = folder.command("sync")
@@ -187,8 +186,8 @@ def test_kill_of_the_supervisor_ends_the_job(folder: Folder) -> None:
     """A job does not run on unseen when its supervisor is killed."""
     command, job = _started_long_run(folder)
 
-    os.kill(command, signal.SIGKILL)
-    os.waitpid(command, 0)
+    command.kill()
+    command.wait(60)
 
     _wait_for(lambda: not _is_alive(job), "the job's end")
     folder.command("sync")
@@ -203,8 +202,8 @@ def test_sync_leaves_a_live_run_alone(folder: Folder) -> None:
 
     assert "1 running" in synced.stdout
     assert _is_alive(job)
-    os.kill(command, signal.SIGTERM)
-    os.waitpid(command, 0)
+    command.terminate()
+    command.wait(60)
 
 
 def test_failed_run_leaves_nothing_when_asked(folder: Folder) -> None:

@@ -142,8 +142,11 @@ class ProcessHooks:
         @functools.wraps(original)
         def start(this: Any) -> None:
             target = getattr(this, "_target", None)
-            seed = None if target is None else self._seed("process", caller())
-            if seed is None or isinstance(target, ControlledTarget):
+            if target is None or isinstance(target, ControlledTarget):
+                original(this)
+                return
+            seed = self._seed("process", caller())
+            if seed is None:
                 original(this)
                 return
             this._target = ControlledTarget(target, seed)

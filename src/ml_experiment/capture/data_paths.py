@@ -85,8 +85,9 @@ class PathFilter:
         home = os.path.expanduser("~")  # noqa: PTH111
         caches = {f"{home}/{name}" for name in _LIBRARY_CACHES}
         # As ``tempfile`` has it; importing that module would cost more than all the rest.
-        folder = re.escape(os.path.abspath(os.environ.get("TMPDIR") or "/tmp"))  # noqa: PTH100, S108
-        self._scratch = re.compile(folder + r"/tmp[a-z0-9_]{8}(?![a-z0-9_])")
+        scratch = os.path.abspath(os.environ.get("TMPDIR") or "/tmp")  # noqa: PTH100, S108
+        made_up = r"/tmp[a-z0-9_]{8}(?![a-z0-9_])"  # noqa: S108
+        self._scratch = re.compile(re.escape(scratch) + made_up)
         self._ignored_folders = (
             *_SYSTEM,
             *(path + os.sep for path in ignored | standard | environment | caches),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 import traceback
 from functools import partial
 from pathlib import Path
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 _QUICK_S = 0.05
 _SLOW_S = 0.2
+# A part of a hundred thousand files is not written anew for each of them.
+_WRITING_SHARE = 0.05
 _SWITCHED_OFF = "switched off by @job(log_system_info=False)"
 
 Document = dict[str, Any]
@@ -70,6 +73,7 @@ class Description:
             ignore=[home],
         )
         self._software: Document = {}
+        self._next_data = 0.0
 
     def watch(self, over: Flag) -> None:
         """Make all parts; return when the run is over and they are complete.
@@ -99,7 +103,7 @@ class Description:
         for event in self._journal.read():
             busy = True
             self._attempt(str(event.get("event")), partial(self._take, event))
-        if busy:
+        if time.monotonic() >= self._next_data:
             self._write_data()
         return busy
 
@@ -151,7 +155,10 @@ class Description:
     def _write_data(self) -> None:
         if self._data.changed:
             part = self._run.part("data")
+            begin = time.monotonic()
             self._make("data", lambda: self._data.write_part(part))
+            end = time.monotonic()
+            self._next_data = end + (end - begin) / _WRITING_SHARE
 
     def _make(self, name: str, describe: Callable[[], Document]) -> None:
         try:

@@ -116,7 +116,8 @@ class DigestCache:
         )
         try:
             row = connection.execute(query, state).fetchone()
-        except (sqlite3.Error, OverflowError):
+        except (sqlite3.Error, OverflowError, UnicodeEncodeError):
+            self.close()  # somebody holds it: waiting again for each file helps nobody
             return None
         return None if row is None else str(row[0])
 
@@ -124,8 +125,10 @@ class DigestCache:
         connection = self._open()
         if connection is None:
             return
-        with contextlib.suppress(sqlite3.Error, OverflowError):
+        try:
             connection.execute(
                 "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)",
                 (*state, digest),
             )
+        except (sqlite3.Error, OverflowError):
+            self.close()

@@ -220,7 +220,8 @@ class NumpyRandom(LibraryControl):
         trial: set[str] = set()
         self._local.trial = trial
         try:
-            self._random.default_rng()
+            # Not default_rng(): NumPy is not wholly imported yet.
+            self._random.SeedSequence()
             self._random.RandomState(1)
         finally:
             self._local.trial = None
@@ -236,7 +237,8 @@ class NumpyRandom(LibraryControl):
 
     def global_state(self) -> State:
         """Return the global generator's state."""
-        return _as_json(self._rand.get_state(legacy=False))
+        state: State = _as_json(self._rand.get_state(legacy=False))
+        return state
 
     def restore_global(self, state: State) -> None:
         """Put the global generator into a recorded state."""
@@ -244,7 +246,8 @@ class NumpyRandom(LibraryControl):
 
     def generator_state(self, generator: Any) -> State:
         """Return the state of a bit generator."""
-        return _as_json(generator.state)
+        state: State = _as_json(generator.state)
+        return state
 
     def _from_json(self, value: Any) -> Any:
         if isinstance(value, dict) and "base64" in value:
@@ -260,7 +263,7 @@ def _as_json(value: Any) -> Any:
     """Return a state with its arrays as little-endian base64."""
     if isinstance(value, dict):
         return {str(key): _as_json(item) for key, item in value.items()}
-    if hasattr(value, "tobytes") and getattr(value, "shape", ()):
+    if hasattr(value, "tobytes") and getattr(value, "shape", None):
         little = value.astype(value.dtype.newbyteorder("<"))
         data = base64.b64encode(little.tobytes()).decode("ascii")
         return {"dtype": little.dtype.str, "base64": data}

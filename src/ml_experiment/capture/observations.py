@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.capture.callsite import Site, site_of
+from ml_experiment.capture.handed_over import entry_frame, was_handed_over
 
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 _SEEDS = 1000
 _ESCAPES = 200
-# A forest of a thousand trees seeds each of them; the first few show how.
-_INDIRECT_SEEDS_PER_SITE = 3
+# A forest of a thousand trees seeds each of them: soon it is clear that none is the user's.
+_MISSES_PER_SITE = 20
 _LISTED_ITEMS = 32
 _LISTED_CHARACTERS = 200
 _LISTED_BITS = 1024
@@ -28,7 +29,7 @@ _LISTED_BITS = 1024
 
 @dataclass
 class Seeding:
-    """A seed that the user's code set, or that a library set for it.
+    """A seed that the user's code set, or handed to a library that set it.
 
     Attributes:
         library: Whose generator.
@@ -67,6 +68,9 @@ class Escape:
 class Observations:
     """Collects both, tells the journal of each seed once, and stays within bounds.
 
+    ``library_seeds`` counts the seeds that libraries made up themselves, from the user's
+    or from the run's.
+
     Args:
         report: ``report(event, **fields)``, or ``None`` to tell nobody.
     """
@@ -76,7 +80,8 @@ class Observations:
         self._busy: set[int] = set()
         self._seeds: dict[str, Seeding] = {}
         self._escapes: dict[tuple[str, str], Escape] = {}
-        self._per_site: dict[tuple[str, str, str | None], int] = {}
+        self._misses: dict[tuple[str, str, str | None], int] = {}
+        self.library_seeds = 0
         self.unlisted_seeds = 0
         self.unlisted_escapes = 0
         self._before: tuple[dict[str, int], dict[tuple[str, str], int]] = ({}, {})
@@ -114,8 +119,7 @@ class Observations:
             if known is not None:
                 known.count += 1
                 return
-            if not self._has_room(call, site):
-                self.unlisted_seeds += 1
+            if not self._is_listed(call, site, value, frame):
                 return
             seeding = Seeding(library, call, shown, site.where, site.via)
             self._seeds[key] = seeding
@@ -126,14 +130,29 @@ class Observations:
                     del fields["via"]
                 self.report("seeded", **fields)
 
-    def _has_room(self, call: str, site: Site) -> bool:
-        if len(self._seeds) >= _SEEDS:
+    def _is_listed(
+        self, call: str, site: Site, value: object, frame: FrameType | None
+    ) -> bool:
+        """Whether a seed is the user's own, and there is room for it."""
+        if not site.direct and not self._is_handed_over(call, site, value, frame):
+            self.library_seeds += 1
             return False
-        if site.direct:
-            return True
+        if len(self._seeds) >= _SEEDS:
+            self.unlisted_seeds += 1
+            return False
+        return True
+
+    def _is_handed_over(
+        self, call: str, site: Site, value: object, frame: FrameType | None
+    ) -> bool:
         place = (call, site.where, site.via)
-        self._per_site[place] = self._per_site.get(place, 0) + 1
-        return self._per_site[place] <= _INDIRECT_SEEDS_PER_SITE
+        if self._misses.get(place, 0) >= _MISSES_PER_SITE:
+            return False
+        entry = entry_frame(frame)
+        found = entry is not None and was_handed_over(value, entry)
+        if not found:
+            self._misses[place] = self._misses.get(place, 0) + 1
+        return found
 
     def escaped(self, what: str, where: str, fix: str | None = None) -> None:
         """Note something that is not under control."""
@@ -161,8 +180,8 @@ class Observations:
             self._seeds[key].count = count
         for place, count in escapes.items():
             self._escapes[place].count = count
-        self._per_site = {}
-        self.unlisted_seeds = self.unlisted_escapes = 0
+        self._misses = {}
+        self.library_seeds = self.unlisted_seeds = self.unlisted_escapes = 0
 
     def seeds(self) -> list[dict[str, object]]:
         """Return the seeds that were seen, in the order of their first time."""

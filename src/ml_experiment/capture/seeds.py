@@ -157,6 +157,7 @@ class RandomnessControl:
                     if (states := item.end_states())
                 },
                 "seeds_seen": self.observations.seeds(),
+                "seeds_of_libraries": self.observations.library_seeds,
                 "seeds_unlisted": self.observations.unlisted_seeds,
                 "uncontrolled": self._uncontrolled(),
                 "uncontrolled_unlisted": self.observations.unlisted_escapes,

@@ -25,7 +25,7 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.capture.callsite import caller, module_of, outside, site_of
+from ml_experiment.capture.callsite import Site, caller, module_of, site_of
 from ml_experiment.capture.fingerprints import fingerprint, size_of
 from ml_experiment.capture.when_imported import when_imported
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 200
 _FOLDS = 100
-_SELF = frozenset({"sklearn"})
+_BETWEEN = frozenset({"sklearn", "joblib", "ml_experiment"})
 _SHOWN = 200
 
 
@@ -56,7 +56,7 @@ class _SplitWatch:
     def __init__(self, report: Callable[..., object]) -> None:
         self._report = report
         self._reported = 0
-        self._sites: set[tuple[str, str, str | None]] = set()
+        self._sites: set[tuple[str, Site]] = set()
         self._local = threading.local()
 
     def hook(self, module: ModuleType) -> None:
@@ -93,7 +93,7 @@ class _SplitWatch:
                 return original(this, *args, **kwargs)
             with self._split():
                 folds = original(this, *args, **kwargs)
-            return self._observed(folds, this, caller())
+            return self._observed(folds, this, _site(caller()))
 
         cls.split = split
 
@@ -111,12 +111,9 @@ class _SplitWatch:
             self._local.inside = False
 
     def _observed(
-        self, folds: Iterable[Any], splitter: Any, frame: FrameType | None
+        self, folds: Iterable[Any], splitter: Any, site: Site
     ) -> Iterator[Any]:
-        nearest = frame
-        via = self._via(nearest)
-        site = site_of(outside(nearest, _SELF))
-        seen: list[tuple[Any, Any]] = []
+        seen: list[Any] = []
         complete = False
         iterator = iter(folds)
         try:
@@ -131,20 +128,7 @@ class _SplitWatch:
                 yield fold
         finally:
             with contextlib.suppress(Exception):
-                self._folds_taken(splitter, seen, complete, site.where, via)
-
-    def _via(self, frame: FrameType | None) -> str | None:
-        """Return the outermost function of scikit-learn between the user and ``frame``."""
-        name = None
-        while frame is not None and module_of(frame).partition(".")[0] in {
-            "sklearn",
-            "joblib",
-            __name__.partition(".")[0],
-        }:
-            if module_of(frame).startswith("sklearn."):
-                name = frame.f_code.co_qualname
-            frame = frame.f_back
-        return name
+                self._folds_taken(splitter, seen, site, complete=complete)
 
     def _function_called(
         self, name: str, options: Any, result: Any, frame: FrameType | None
@@ -154,50 +138,57 @@ class _SplitWatch:
             key: _shown(value) for key, value in options.items() if key != "stratify"
         }
         shown["stratify"] = "no" if stratify is None else "yes"
-        where = site_of(outside(frame, _SELF)).where
-        via = self._via(frame)
-        if self._is_new(name, where, via):
+        site = _site(frame)
+        if self._is_new(name, site):
             self._report(
                 "split",
                 call=name,
                 options=shown,
-                where=where,
-                via=via,
+                where=site.where,
+                via=site.via,
                 sizes=[size_of(part) for part in result],
                 parts=[fingerprint(part) for part in result],
             )
 
     def _folds_taken(
-        self,
-        splitter: Any,
-        folds: list[Any],
-        complete: bool,
-        where: str,
-        via: str | None,
+        self, splitter: Any, folds: list[Any], site: Site, *, complete: bool
     ) -> None:
         call = f"{type(splitter).__name__}.split"
-        if not folds or not self._is_new(call, where, via):
+        if not folds or not self._is_new(call, site):
             return
         digests = [_digest_of_rows(fold) for fold in folds]
         self._report(
             "split",
             call=call,
             options={key: _shown(value) for key, value in vars(splitter).items()},
-            where=where,
-            via=via,
+            where=site.where,
+            via=site.via,
             sizes=[[size_of(part) for part in fold] for fold in folds],
             parts=[{"digest": digest} for digest in digests],
             complete=complete,
         )
 
-    def _is_new(self, call: str, where: str, via: str | None) -> bool:
+    def _is_new(self, call: str, site: Site) -> bool:
         """Whether this split is to be reported; those inside scikit-learn once a place."""
-        if via is not None:
-            if (call, where, via) in self._sites:
+        if site.via is not None:
+            if (call, site) in self._sites:
                 return False
-            self._sites.add((call, where, via))
+            self._sites.add((call, site))
         self._reported += 1
         return self._reported <= _LIMIT
+
+
+def _site(frame: FrameType | None) -> Site:
+    """Return the user's line, and the function of scikit-learn that it called."""
+    via = None
+    walked = frame
+    while walked is not None and module_of(walked).partition(".")[0] in _BETWEEN:
+        name = walked.f_code.co_qualname
+        # Not the wrappers of its decorators.
+        if module_of(walked).startswith("sklearn.") and "<locals>" not in name:
+            via = name
+        walked = walked.f_back
+    return Site(site_of(walked).where, via)
 
 
 class _End:

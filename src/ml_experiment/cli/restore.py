@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -15,4 +16,7 @@ def restore_run(name: str, directory: str) -> None:
     tree = restore_source(run, Path(directory))
     print(f"restored {run.run_id} into {tree.root}")
     print(f"  cd {shlex.quote(str(tree.cwd))}")
+    if tree.python_path:
+        path = os.pathsep.join(str(entry) for entry in tree.python_path)
+        print(f"  export PYTHONPATH={shlex.quote(path)}")
     print(f"  python {shlex.quote(str(tree.script))}")

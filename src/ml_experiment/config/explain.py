@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
@@ -127,6 +128,7 @@ def _allowed(detail: Any, context: Mapping[str, Any]) -> str:
     )
     for jargon, word in _JARGON:
         said = said.replace(jargon, word)
+    said = _ADDRESS.sub("", said)
     return said[:1].lower() + said[1:]
 
 
@@ -134,6 +136,7 @@ def _round(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+_ADDRESS = re.compile(r" following the rules at \S+|https?://\S+")
 _JARGON = (
     ("Input should be ", "allowed: "),
     ("Input should ", "it should "),

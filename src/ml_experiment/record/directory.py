@@ -56,7 +56,10 @@ def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` so that no reader ever sees a part of it."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        # File names need not be valid Unicode; JSON holds them as lone surrogates.
+        with os.fdopen(
+            descriptor, "w", encoding="utf-8", errors="surrogatepass"
+        ) as file:
             file.write(text)
         Path(name).replace(path)
     except BaseException:
@@ -77,7 +80,7 @@ def read_json(path: Path) -> dict[str, object] | None:
         RecordError: The file is not a JSON object.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except FileNotFoundError:
         return None
     except ValueError as error:

@@ -28,6 +28,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 
@@ -54,6 +55,20 @@ def decode_number(value: float | str) -> float:
     return _SPECIAL[value] if isinstance(value, str) else float(value)
 
 
+_open_journals: weakref.WeakSet[Journal] = weakref.WeakSet()
+
+
+def _unlock_after_fork() -> None:
+    # Another thread may have held the lock at the fork; in the child nobody ever
+    # would release it.
+    for journal in _open_journals:
+        journal.renew_lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock_after_fork)
+
+
 class Journal:
     """The writing end. Safe to use from several threads of one process.
 
@@ -64,13 +79,19 @@ class Journal:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         self._descriptor = os.open(path, flags, 0o644)
         self._lock = threading.Lock()
+        _open_journals.add(self)
+
+    def renew_lock(self) -> None:
+        """Forget who held the lock: this is a new process."""
+        self._lock = threading.Lock()
 
     def write(self, event: str, **fields: object) -> None:
         """Append one event; it survives the death of this process from here on."""
         record = {"event": event, "time": time.time(), **fields}
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False, default=repr)
+        # Escaped, as file names need not be valid Unicode.
+        line = json.dumps(record, allow_nan=False, default=repr) + "\n"
         with self._lock:
-            os.write(self._descriptor, f"{text}\n".encode())
+            os.write(self._descriptor, line.encode("ascii"))
 
     def close(self) -> None:
         """Close the file; later writes fail."""

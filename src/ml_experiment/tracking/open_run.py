@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ml_experiment.tracking.state import StateFile
     from ml_experiment.tracking.told import Artifact, JournalAccount, Point
 
-_EVIDENCE = "record"
+_EVIDENCE = "record.json"  # the first of the files that are uploaded together
 
 
 @dataclass(kw_only=True)
@@ -112,11 +112,11 @@ class OpenRun:
                 raise
             return  # replaced just now; the journal will say by what
         self.state.value.digests[artifact.name] = artifact.digest
-        self._note_uploaded(artifact.name)
+        self._note_uploaded(place)
 
-    def _note_uploaded(self, name: str) -> None:
-        names = dict.fromkeys([*self.state.value.artifacts, name])
-        self.state.save(artifacts=list(names))
+    def _note_uploaded(self, place: str) -> None:
+        places = dict.fromkeys([*self.state.value.artifacts, place])
+        self.state.save(artifacts=list(places))
 
     def _send_evidence(self) -> None:
         if _EVIDENCE in self.state.value.artifacts:

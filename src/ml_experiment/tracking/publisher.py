@@ -85,8 +85,10 @@ class Publisher:
         try:
             return self._step()
         except TrackingError:
+            self._open = None  # what was under way is in doubt; look at it again
             raise
         except Exception as error:
+            self._open = None
             raise TrackingError(explain(error, self._settings)) from error
 
     def note_trouble(self, reason: str) -> None:

@@ -26,8 +26,9 @@ class Published:
         tracking_uri: Where it is published, without credentials.
         artifact_uri: Where its artifacts are, without credentials.
         offset: Bytes of the journal whose metrics have been sent.
-        artifacts: What has been uploaded: ``record`` for the evidence, else artifact names.
-        digests: SHA-256 of each uploaded artifact.
+        artifacts: What has been uploaded: ``record.json``, with which all other evidence comes,
+            and the folders of the user's artifacts.
+        digests: SHA-256 of each uploaded artifact of the user's, by its name.
         closed: All of it is published and the status is final.
         error: Why something is pending, for people.
         state: ``open`` once the run exists in MLflow; ``pending`` when the publisher gave up.

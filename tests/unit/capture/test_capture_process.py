@@ -140,6 +140,24 @@ def test_files_are_digested_while_the_run_goes_on(
     assert item["relative"] == "train.csv"
 
 
+def test_many_files_are_taken_in_quickly(start: Callable[..., Capture]) -> None:
+    """Twenty thousand files that are read one by one: the part is not written each time."""
+    capture = start()
+    folder = capture.project / "images"
+    folder.mkdir()
+    for number in range(20_000):
+        path = folder / str(number)
+        path.touch()
+        capture.opened(path)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+
+    capture.finish()
+
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert capture.part("data")["count"] == 20_000
+    assert after.ru_utime - before.ru_utime < 5
+
+
 def test_the_last_words_of_the_journal_are_heard(start: Callable[..., Capture]) -> None:
     """What was read right before the end is digested after it."""
     capture = start()

@@ -170,7 +170,7 @@ def test_a_scratch_file_of_a_child_process_is_not_an_input(
     watched.watch.stop()
 
     _file(tmp_path, "tmpa1b2c3d4/answer.txt").read_bytes()
-    _file(tmp_path, "tmp_of_mine/data.csv").read_bytes()
+    _file(tmp_path, "results/data.csv").read_bytes()
     watch.stop()
 
     assert watched.opened() == ["data.csv"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -105,6 +106,24 @@ def test_a_locked_cache_is_done_without(tmp_path: Path) -> None:
     other.close()
 
     assert digest == hashlib.sha256(b"data").hexdigest()
+
+
+def test_a_cache_that_gets_locked_is_given_up(tmp_path: Path) -> None:
+    """It is waited for once, not once a file."""
+    path, store = _old_file(tmp_path), tmp_path / "digests.sqlite"
+    cache = DigestCache(store)
+    cache.digest(path)
+    other = sqlite3.connect(store, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+
+    begin = time.monotonic()
+    digests = {cache.digest(path) for _ in range(50)}
+    spent = time.monotonic() - begin
+    cache.close()
+    other.close()
+
+    assert digests == {hashlib.sha256(b"data").hexdigest()}
+    assert spent < 5
 
 
 def test_no_cache_can_be_made_and_the_digest_is_had(tmp_path: Path) -> None:

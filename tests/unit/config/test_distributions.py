@@ -105,7 +105,7 @@ REFUSED = {
     "repeat(range(1, 2), -1)": "an integer from 0",
     "repeat(range(1, 2), uniform(1, 2))": "an integer from 0",
     "repeat(range(1, 2), randint(-1, 2))": "an integer from 0",
-    "range(1, 2) * 2 * 2 * 2 * 2 * 2": "at most 5 levels",
+    "range(1, 2) * 2 * 2 * 2 * 2 * 2 * 2": "at most 5 levels",
 }
 
 
