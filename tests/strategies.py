@@ -57,7 +57,9 @@ def randints(draw: st.DrawFn) -> RandInt:
 
 
 @st.composite
-def _intervals(draw: st.DrawFn, elements: st.SearchStrategy[float]) -> tuple[float, float]:
+def _intervals(
+    draw: st.DrawFn, elements: st.SearchStrategy[float]
+) -> tuple[float, float]:
     low, high = sorted(draw(st.lists(elements, min_size=2, max_size=2, unique=True)))
     return low, high
 
@@ -121,9 +123,7 @@ common_fields = st.fixed_dictionaries(
             {"dockerfile": names},
             optional={"context": names, "args": st.dictionaries(names, texts)},
         ),
-        "ray_config": st.dictionaries(
-            names.map("_{}".format), json_values, max_size=2
-        ),
+        "ray_config": st.dictionaries(names.map("_{}".format), json_values, max_size=2),
     },
 )
 group_fields = st.tuples(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 class DataLoader:
@@ -59,32 +60,67 @@ def check_data_loader(loader: object) -> type[DataLoader] | DataLoader | None:
 
 
 @contextlib.contextmanager
-def loaded_once(loader: type[DataLoader] | DataLoader | None) -> Iterator[None]:
+def loaded_once(
+    loader: type[DataLoader] | DataLoader | None,
+    *,
+    read: Callable[[], Any] | None = None,
+    on_loaded: Callable[[Any], None] | None = None,
+) -> Iterator[None]:
     """Have the loader load its data once, however often it is asked, while this lasts.
 
     Args:
         loader: The job's loader; ``None`` for a job that has none.
+        read: Gives the data in the place of the loader's own ``load_data``: what the
+            driver of a group has shared with its workers.
+        on_loaded: Told of the data when they have been loaded.
     """
     if loader is None:
         yield
         return
     owner = loader if isinstance(loader, type) else type(loader)
     own = owner.__dict__.get("load_data")
-    load = loader.load_data
-    cache: list[Any] = []
-
-    def load_data(_: object) -> Any:
-        if not cache:
-            cache.append(load())
-        return cache[0]
-
+    once = _Once(read or loader.load_data, on_loaded)
+    outer = DataLoader.current
     DataLoader.current = loader
-    owner.load_data = classmethod(load_data)  # type: ignore[method-assign]
+    owner.load_data = classmethod(lambda _: once())  # type: ignore[method-assign]
     try:
         yield
     finally:
-        DataLoader.current = None
+        DataLoader.current = outer
         if own is None:
             del owner.load_data
         else:
             owner.load_data = own  # type: ignore[method-assign]
+
+
+class _Once:
+    """Calls a function at the first call, whichever thread makes it, and remembers."""
+
+    def __init__(
+        self, load: Callable[[], Any], on_loaded: Callable[[Any], None] | None
+    ) -> None:
+        self._load = load
+        self._on_loaded = on_loaded
+        self._lock = threading.RLock()
+        self._loading = False
+        self._values: list[Any] = []
+
+    def __call__(self) -> Any:
+        with self._lock:
+            if not self._values:
+                self._values.append(self._loaded())
+            return self._values[0]
+
+    def _loaded(self) -> Any:
+        if self._loading:
+            raise RecursionError(
+                "load_data calls itself, by DataLoader.load_data() or its own name"
+            )
+        self._loading = True
+        try:
+            value = self._load()
+        finally:
+            self._loading = False
+        if self._on_loaded is not None:
+            self._on_loaded(value)
+        return value

@@ -142,6 +142,7 @@ _JARGON = (
     ("Input should ", "it should "),
     ("Input", "the value"),
     ("input", "value"),
+    ("Instance", "the value"),
     ("instance", "value"),
     ("dictionary", "mapping"),
     ("validator", "check"),

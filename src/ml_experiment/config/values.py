@@ -157,7 +157,7 @@ def _value(name: str, text: str) -> object:
         return literal_value(node)
     except ConfigError:
         pass
-    if text[0] in "[{'\"" and text[-1] in "]}'\"":
+    if text[0] in "[{" or (text[0] in _QUOTES and text[-1] == text[0]):
         return _from_json(name, text)
     try:
         return parse_scalar(text)

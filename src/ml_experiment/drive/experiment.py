@@ -20,6 +20,7 @@ from ml_experiment.record.directory import write_json
 from ml_experiment.record.journal import Journal
 from ml_experiment.record.locks import hold
 from ml_experiment.record.manifest import read_manifest, write_manifest
+from ml_experiment.record.masking import mask_mapping
 from ml_experiment.worker import Execution, execute
 
 
@@ -93,7 +94,7 @@ def _run(
             run=run,
             journal=journal,
             config=config,
-            params=to_json(bound),
+            params=mask_mapping(to_json(bound)),
             callbacks=CallbackDispatcher(spec.callbacks, _reporting(journal)),
             begin=lambda: _begin(context, manifest, journal),
             end=lambda: _end(context, run, journal),

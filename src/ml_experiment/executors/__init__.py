@@ -1,1 +1,1 @@
-"""Where the trials of a group run."""
+"""Where the trials of a group are executed: worker processes on this machine, or elsewhere."""

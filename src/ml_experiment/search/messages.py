@@ -49,6 +49,9 @@ class TrialTask:
         between: Trials asked but not told yet, with lower numbers, in order.
         trial: The trial itself, as asked: parameters, distributions, attributes.
         timeout_s: Seconds after which it is stopped; ``None`` for no limit.
+        attempt: How often it was tried before.
+        relative: What the driver's sampler foresaw for it, parameters of its own that it
+            has yet to suggest included: values, and their distributions.
     """
 
     number: int
@@ -60,6 +63,8 @@ class TrialTask:
     between: tuple[FrozenTrial, ...]
     trial: FrozenTrial
     timeout_s: float | None = None
+    attempt: int = 0
+    relative: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,11 +81,12 @@ class TrialResult:
             signal), ``memory`` (killed by the kernel), ``result`` (no such metric).
         depends_on_time: It was ended from outside, at a moment that may differ another time.
         params: Parameters suggested, those drawn by the driver included.
-        distributions: Their distributions.
+        distributions: Their distributions, each as Optuna's JSON.
         intermediate_values: Values reported, by step.
         user_attrs: As the trial's.
         system_attrs: As the trial's: successive halving keeps its rungs there.
         seconds: How long it ran.
+        attempt: How often it was tried before.
     """
 
     number: int
@@ -95,3 +101,4 @@ class TrialResult:
     user_attrs: Mapping[str, Any] = field(default_factory=dict)
     system_attrs: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
+    attempt: int = 0

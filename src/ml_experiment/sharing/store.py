@@ -19,6 +19,7 @@ import io
 import mmap
 import os
 import pickle
+import struct
 import sys
 import tempfile
 from pathlib import Path
@@ -37,6 +38,7 @@ BYTES_NAME = "bytes.bin"
 VALUE_NAME = "value.pickle"
 # Wide vector instructions want it so.
 _ALIGNMENT = 64
+_POSITION = struct.Struct("<Q")
 
 
 def load_and_share(load: Callable[[], object], folder: Path) -> Description:
@@ -100,7 +102,9 @@ def _write(value: object, folder: Path) -> None:
             with _ByteFile(folder / BYTES_NAME) as store:
                 pickler = ValuePickler(rest, store)
                 _dump(pickler, value)
+            end_of_value = rest.tell()
             pickle.dump(pickler.blocks, rest, PROTOCOL)
+            rest.write(_POSITION.pack(end_of_value))
         Path(name).replace(folder / VALUE_NAME)
     except BaseException:
         Path(name).unlink(missing_ok=True)
@@ -179,10 +183,12 @@ def load_shared(folder: Path) -> Any:
 
 
 def _read(rest: IO[bytes], content: Any) -> Any:
-    data = rest.read()
-    # The list of blocks was written behind the value, when it was known.
-    blocks = _blocks_of(data)
-    return ValueUnpickler(io.BytesIO(data), content, blocks).load()
+    # The list of blocks is behind the value, and where it begins is at the very end.
+    rest.seek(-_POSITION.size, os.SEEK_END)
+    rest.seek(*_POSITION.unpack(rest.read()))
+    blocks = pickle.load(rest)  # noqa: S301 - written by this program's own driver
+    rest.seek(0)
+    return ValueUnpickler(rest, content, blocks).load()
 
 
 def _mapped(path: Path) -> Any:

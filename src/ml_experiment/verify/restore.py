@@ -69,7 +69,7 @@ def restore_source(run: RunDirectory, destination: Path) -> RestoredTree:
             destination is not empty.
     """
     part = _read_part(run)
-    target = Path(destination).absolute()
+    target = Path(os.path.abspath(destination))  # noqa: PTH100 - `..` is taken out
     created = _claim(target)
     try:
         return _restore(run, part, target)

@@ -8,11 +8,13 @@ import pickle
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from pydantic_core._pydantic_core import list_all_errors
+from tests.strategies import job_fields
 
 from ml_experiment.config.distributions import Uniform
 from ml_experiment.config.explain import _allowed
@@ -37,17 +39,18 @@ from ml_experiment.config.models import (
 )
 from ml_experiment.config.problems import ConfigErrors
 from ml_experiment.errors import ConfigError
-from tests.strategies import job_fields
 
 
 def group(**fields: Any) -> GroupConfig:
     """Return a group with these fields and the required ones."""
-    return GroupConfig(**{"name": "g", "run": "a.py", "num_trials": 3} | fields)
+    required: dict[str, Any] = {"name": "g", "run": "a.py", "num_trials": 3}
+    return GroupConfig(**required | fields)
 
 
 def experiment(**fields: Any) -> ExperimentConfig:
     """Return an experiment with these fields and the required ones."""
-    return ExperimentConfig(**{"name": "e", "run": "a.py"} | fields)
+    required: dict[str, Any] = {"name": "e", "run": "a.py"}
+    return ExperimentConfig(**required | fields)
 
 
 def _same(one: object, other: object) -> bool:
@@ -118,9 +121,12 @@ def test_the_kind_is_experiment_if_it_is_not_said() -> None:
 def test_a_model_refuses_another_kind(model: type[JobConfig]) -> None:
     """A model and its kind cannot disagree."""
     other = "group" if model is not GroupConfig else "job"
+    fields: dict[str, Any] = {"name": "x", "run": "a.py", "kind": other}
+    if model is GroupConfig:
+        fields["num_trials"] = 1
 
     with pytest.raises(ConfigError, match="kind: got"):
-        model(name="x", run="a.py", num_trials=1, kind=other)
+        model(**fields)
 
 
 @pytest.mark.parametrize("field", ["num_trials", "param_space", "metric", "sampler"])
@@ -147,9 +153,11 @@ def test_localhost_means_a_local_cluster() -> None:
 
 def test_further_arguments_of_ray_are_kept() -> None:
     """What has no field here is for Ray to judge."""
-    config = RayConfig(num_cpus=4, dashboard_port=8265, runtime_env={"pip": ["x"]})
+    further: dict[str, Any] = {"dashboard_port": 8265, "runtime_env": {"pip": ["x"]}}
 
-    assert config.model_extra == {"dashboard_port": 8265, "runtime_env": {"pip": ["x"]}}
+    config = RayConfig(num_cpus=4, **further)
+
+    assert config.model_extra == further
 
 
 @pytest.mark.parametrize(
@@ -157,7 +165,11 @@ def test_further_arguments_of_ray_are_kept() -> None:
     [
         ("acc", ["acc"], [None]),
         ({"name": "acc", "direction": "Maximize"}, ["acc"], ["maximize"]),
-        (Metric(name="acc", direction="minimise"), ["acc"], ["minimize"]),
+        (
+            Metric(name="acc", direction=OptimizationDirection.minimize),
+            ["acc"],
+            ["minimize"],
+        ),
         (["a", {"name": "b", "direction": "minimize"}], ["a", "b"], [None, "minimize"]),
     ],
     ids=["bare", "mapping", "model", "several"],
@@ -258,8 +270,9 @@ def test_a_config_cannot_be_changed() -> None:
 def test_a_container_is_an_image_or_is_built() -> None:
     """Exactly one of the two."""
     assert DockerConfig(image="a:1").image == "a:1"
-    assert str(DockerConfig(dockerfile="Dockerfile").dockerfile) == "Dockerfile"
-    for fields in ({}, {"image": "a", "dockerfile": "b"}):
+    assert DockerConfig(dockerfile=Path("Dockerfile")).dockerfile == Path("Dockerfile")
+    wrong: list[dict[str, Any]] = [{}, {"image": "a", "dockerfile": "b"}]
+    for fields in wrong:
         with pytest.raises(ConfigError, match="exactly one"):
             DockerConfig(**fields)
 

@@ -1,0 +1,110 @@
+"""What the end of a worker says about the trial that it was executing."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from ml_experiment.executors.base import Broken
+from ml_experiment.search.messages import TrialResult
+
+
+if TYPE_CHECKING:
+    from ml_experiment.search.messages import TrialTask
+
+# A process that does something impossible gets these; all others come from somebody else.
+_NAMES = {
+    signal.SIGSEGV: "segmentation fault",
+    signal.SIGABRT: "aborted",
+    signal.SIGBUS: "bus error",
+    signal.SIGFPE: "arithmetic error in native code",
+    signal.SIGILL: "illegal instruction",
+    signal.SIGSYS: "forbidden system call",
+    signal.SIGTRAP: "trap",
+    signal.SIGXCPU: "CPU time limit exceeded",
+    signal.SIGXFSZ: "file size limit exceeded",
+}
+
+
+def describe_exit(exit_code: int) -> str:
+    """Return in words how a process ended: ``segmentation fault (SIGSEGV)``.
+
+    Args:
+        exit_code: As ``subprocess`` gives it: negative for a signal.
+    """
+    if exit_code >= 0:
+        return f"the process left with exit status {exit_code}"
+    try:
+        number = signal.Signals(-exit_code)
+    except ValueError:
+        return f"ended by signal {-exit_code}"
+    name = _NAMES.get(number)
+    return f"{name} ({number.name})" if name else f"killed ({number.name})"
+
+
+def from_outside(exit_code: int) -> bool:
+    """Return whether somebody else has ended the process."""
+    if exit_code >= 0:
+        return False
+    return -exit_code not in {number.value for number in _NAMES}
+
+
+def judge_death(
+    task: TrialTask, exit_code: int, *, seconds: float, out_of_memory: bool
+) -> TrialResult | Broken:
+    """Return how a trial ended whose worker has died.
+
+    Args:
+        task: The trial.
+        exit_code: As ``subprocess`` gives it.
+        seconds: How long it ran.
+        out_of_memory: The kernel has meanwhile killed a process for want of memory.
+    """
+    if exit_code == -signal.SIGKILL and out_of_memory:
+        return failed_from_outside(
+            task,
+            reason="killed by the kernel: out of memory (SIGKILL)",
+            cause="memory",
+            seconds=seconds,
+        )
+    reason = describe_exit(exit_code)
+    if from_outside(exit_code):
+        return Broken(number=task.number, reason=reason, seconds=seconds)
+    return TrialResult(
+        number=task.number,
+        state="failed",
+        reason=reason,
+        cause="crash",
+        params=dict(task.trial.params),
+        distributions=dict(task.trial.distributions),
+        seconds=seconds,
+    )
+
+
+def timed_out(task: TrialTask, *, seconds: float) -> TrialResult:
+    """Return the result of a trial that was stopped at its limit."""
+    return failed_from_outside(
+        task,
+        reason=f"stopped after {task.timeout_s:g} s (timeout_per_trial)",
+        cause="timeout",
+        seconds=seconds,
+    )
+
+
+def failed_from_outside(
+    task: TrialTask, *, reason: str, cause: str, seconds: float
+) -> TrialResult:
+    """Return the result of a trial that was ended from outside, at any moment.
+
+    Use it also for a ``Broken`` trial that is not run again.
+    """
+    return TrialResult(
+        number=task.number,
+        state="failed",
+        reason=reason,
+        cause=cause,  # type: ignore[arg-type]  # one of the field's words
+        depends_on_time=True,
+        params=dict(task.trial.params),
+        distributions=dict(task.trial.distributions),
+        seconds=seconds,
+    )
