@@ -8,7 +8,8 @@ in front of a block, which readers do not see, say what it is:
     <!-- not run: the reason -->   the block is only to be read
 
 In a ``console`` block, lines with ``$`` are commands. The others are output: each must
-appear, in this order, with ``...`` standing for any text.
+appear, in this order, with ``...`` standing for any text. Run ids and durations are those
+of somebody else's run, and spaces only align: neither is compared.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _BLOCK = re.compile(
 )
 _READ_ONLY = {"text", ""}
 _MARK = "@@ end of command"
+_RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6,}")
+_DURATION = re.compile(r"\b\d+\.\d s\b")
 _LIMIT_S = 240
 
 
@@ -116,7 +119,7 @@ def shell_script(page: Path) -> str:
         elif block.is_run:
             for command in commands(block):
                 parts.append(command.text)
-                parts.append(f'echo; echo "{_MARK} $?"')
+                parts.append(f"printf '\\n%s %s\\n' '{_MARK}' \"$?\"")
     return "\n".join(parts) + "\n"
 
 
@@ -138,11 +141,17 @@ def readers_environment(home: Path) -> dict[str, str]:
     )
 
 
+def comparable(line: str) -> str:
+    """Return a line of output without what differs from run to run."""
+    text = _DURATION.sub("(duration)", _RUN_ID.sub("(run id)", line))
+    return " ".join(text.split())
+
+
 def first_unseen(expected: list[str], printed: str) -> str | None:
     """Return the first expected line that is not printed after those before it."""
-    lines = iter(" ".join(line.split()) for line in printed.splitlines())
+    lines = iter(comparable(line) for line in printed.splitlines())
     for line in expected:
-        words = " ".join(line.split())
+        words = comparable(line)
         if words == "...":
             continue
         pattern = re.compile(".*".join(re.escape(part) for part in words.split("...")))
@@ -202,8 +211,10 @@ def test_following_a_page_gives_what_it_shows(page: Path, tmp_path: Path) -> Non
 
 def test_an_output_line_that_is_not_printed_is_noticed() -> None:
     """The comparison can fail: order and text both count."""
-    printed = "run 1  FINISHED  acc=0.9  2.1 s\nnext\n"
+    printed = "run 20260131-235959-1a2b3c  FINISHED  acc=0.9  2.1 s\nnext\n"
 
-    assert first_unseen(["run ... FINISHED acc=0.9 ... s", "next"], printed) is None
+    shown = "run 20270228-123456-abcdef FINISHED acc=0.9 17.4 s"
+    assert first_unseen([shown, "next"], printed) is None
+    assert first_unseen(["run ... acc=0.9 ...", "...", "next"], printed) is None
     assert first_unseen(["run ... FAILED ..."], printed) == "run ... FAILED ..."
     assert first_unseen(["next", "run ..."], printed) == "run ..."

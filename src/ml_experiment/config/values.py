@@ -124,10 +124,11 @@ def _from_pairs(text: str) -> dict[str, object]:
 
 def _split(text: str) -> Iterator[str]:
     """Yield the parts between semicolons that are not inside quotes or brackets."""
-    start, depth, quote = 0, 0, ""
+    start, depth, quote, escaped = 0, 0, "", False
     for at, char in enumerate(text):
         if quote:
-            quote = "" if char == quote and text[at - 1] != "\\" else quote
+            quote = "" if char == quote and not escaped else quote
+            escaped = char == "\\" and not escaped
         elif char in _QUOTES and not text[:at].rstrip(" ")[-1:].isalnum():
             quote = char  # after a letter it is an apostrophe
         elif char in _OPENING:

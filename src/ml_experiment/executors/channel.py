@@ -58,9 +58,11 @@ class BlockingChannel:
             left = left[os.write(self._writing, left) :]
 
     def close(self) -> None:
-        """Close both descriptors."""
-        for descriptor in (self._reading, self._writing):
-            os.close(descriptor)
+        """Close both descriptors; again is no harm."""
+        descriptors, self._reading, self._writing = (self._reading, self._writing), -1, -1
+        for descriptor in descriptors:
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _read(self, count: int) -> bytes:
         found = bytearray()

@@ -6,11 +6,9 @@ import signal
 from typing import TYPE_CHECKING
 
 from ml_experiment.executors.base import Broken
-from ml_experiment.search.messages import TrialResult
-
 
 if TYPE_CHECKING:
-    from ml_experiment.search.messages import TrialTask
+    from ml_experiment.search.messages import TrialResult, TrialTask
 
 # A process that does something impossible gets these; all others come from somebody else.
 _NAMES = {
@@ -61,50 +59,50 @@ def judge_death(
         out_of_memory: The kernel has meanwhile killed a process for want of memory.
     """
     if exit_code == -signal.SIGKILL and out_of_memory:
-        return failed_from_outside(
+        return failed(
             task,
             reason="killed by the kernel: out of memory (SIGKILL)",
             cause="memory",
             seconds=seconds,
+            depends_on_time=True,
         )
     reason = describe_exit(exit_code)
     if from_outside(exit_code):
         return Broken(number=task.number, reason=reason, seconds=seconds)
-    return TrialResult(
-        number=task.number,
-        state="failed",
-        reason=reason,
-        cause="crash",
-        params=dict(task.trial.params),
-        distributions=dict(task.trial.distributions),
-        seconds=seconds,
-    )
+    return failed(task, reason=reason, cause="crash", seconds=seconds)
 
 
 def timed_out(task: TrialTask, *, seconds: float) -> TrialResult:
     """Return the result of a trial that was stopped at its limit."""
-    return failed_from_outside(
+    return failed(
         task,
         reason=f"stopped after {task.timeout_s:g} s (timeout_per_trial)",
         cause="timeout",
         seconds=seconds,
+        depends_on_time=True,
     )
 
 
-def failed_from_outside(
-    task: TrialTask, *, reason: str, cause: str, seconds: float
+def failed(
+    task: TrialTask,
+    *,
+    reason: str,
+    cause: str,
+    seconds: float,
+    depends_on_time: bool = False,
 ) -> TrialResult:
-    """Return the result of a trial that was ended from outside, at any moment.
+    """Return the result of a trial that could not return one itself.
 
-    Use it also for a ``Broken`` trial that is not run again.
+    Use it also for a ``Broken`` trial that is not run again; that depends on time.
     """
-    return TrialResult(
-        number=task.number,
+    from ml_experiment.search.replica import result_of
+
+    return result_of(
+        task.trial,
+        task,
         state="failed",
         reason=reason,
-        cause=cause,  # type: ignore[arg-type]  # one of the field's words
-        depends_on_time=True,
-        params=dict(task.trial.params),
-        distributions=dict(task.trial.distributions),
+        cause=cause,
         seconds=seconds,
+        depends_on_time=depends_on_time,
     )

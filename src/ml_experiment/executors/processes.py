@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ml_experiment.errors import ScriptError
 from ml_experiment.executors.deaths import (
     describe_exit,
+    failed,
     from_outside,
     judge_death,
     timed_out,
@@ -251,15 +252,8 @@ class ProcessExecutor:
             task, seconds = worker.task, worker.seconds
             worker.task = None
             if not isinstance(content, TrialResult):
-                content = TrialResult(
-                    number=task.number,
-                    state="failed",
-                    reason=f"its result cannot be read: {content!r}",
-                    cause="result",
-                    params=dict(task.trial.params),
-                    distributions=dict(task.trial.distributions),
-                    seconds=seconds,
-                )
+                reason = f"its result cannot be read: {content!r}"
+                content = failed(task, reason=reason, cause="result", seconds=seconds)
             self._finished.append(content)
 
     def _replace(self, number: int) -> None:

@@ -103,6 +103,11 @@ class GridSampler(BaseSampler):
         self._seed = seed
         self._beyond = beyond
 
+    @property
+    def most_trials(self) -> int:
+        """How many trials have a point of their own."""
+        return min(self._grid.size, MOST_POINTS)
+
     def infer_relative_search_space(
         self,
         study: Study,  # noqa: ARG002 - Optuna's interface

@@ -84,7 +84,8 @@ class TrialResult:
         distributions: Their distributions, each as Optuna's JSON.
         intermediate_values: Values reported, by step.
         user_attrs: As the trial's.
-        system_attrs: As the trial's: successive halving keeps its rungs there.
+        system_attrs: Those that the trial did not have when it was asked for: successive
+            halving keeps its rungs there.
         seconds: How long it ran.
         attempt: How often it was tried before.
     """

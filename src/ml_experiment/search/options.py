@@ -7,8 +7,9 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from ml_experiment.config.distributions import Space
@@ -53,16 +54,21 @@ def find_factory(kind: str, name: str, ours: Mapping[str, str]) -> Factory:
     Raises:
         ConfigError: There is none of that name.
     """
-    installed = {each.name: each for each in entry_points(group=f"ml_experiment.{kind}s")}
     if name in ours:
         module, _, attribute = ours[name].partition(":")
         factory: Factory = getattr(import_module(module), attribute)
         return factory
+    installed = _installed(f"ml_experiment.{kind}s")
     if name in installed:
         loaded: Factory = installed[name].load()
         return loaded
     known = sorted({*ours, *installed})
     raise ConfigError(f"got '{name}'; {unknown_name(name, known)}", field=kind)
+
+
+@cache
+def _installed(group: str) -> dict[str, EntryPoint]:
+    return {each.name: each for each in entry_points(group=group)}
 
 
 def options_of(cls: Callable[..., object], *, without: Iterable[str]) -> dict[str, Any]:

@@ -47,21 +47,27 @@ class Replica:
         """How many trials this worker was told of."""
         return len(self._told)
 
+    def learn(self, task: TrialTask) -> None:
+        """Take in the trials that were told; for a task whose trial may never be needed."""
+        if task is self._task:
+            return
+        self._task = task
+        for each in task.told:
+            self._told.append(each)
+            self._known |= each.distributions
+
     def trial_for(self, task: TrialTask) -> Trial:
         """Return the trial of a task, as if Optuna itself had just asked for it.
 
         Raises:
             ValueError: The task leaves out trials that were told before it.
         """
-        for each in task.told:
-            self._told.append(each)
-            self._known |= each.distributions
+        self.learn(task)
         if len(self._told) < task.told_count:
             raise ValueError(
                 f"trial {task.number} needs {task.told_count} trials that were told, "
                 f"and this worker knows of {len(self._told)}"
             )
-        self._task = task
         storage = ReplicaStorage(
             self._description.name,
             self._description.directions,
@@ -176,6 +182,11 @@ def result_of(
         distributions=distributions,
         intermediate_values=dict(seen.intermediate_values),
         user_attrs=dict(seen.user_attrs),
-        system_attrs=dict(seen.system_attrs),
+        system_attrs={
+            key: value
+            for key, value in seen.system_attrs.items()
+            if key not in task.trial.system_attrs
+            or task.trial.system_attrs[key] != value
+        },
         seconds=seconds,
     )

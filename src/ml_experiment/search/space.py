@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ml_experiment.config.distributions import (
     Choice,
@@ -118,6 +118,16 @@ def by_label(choice: Choice) -> list[tuple[Label, object]]:
     return [(json.dumps(value, ensure_ascii=False), value) for value in choice.values]
 
 
+def names_and_values(
+    space: Mapping[str, Space], params: Mapping[str, object]
+) -> dict[str, object]:
+    """Return drawn parameters by Optuna's names, as they were suggested."""
+    named: dict[str, object] = {}
+    for name, each in space.items():
+        named |= _named(name, each, params[name])
+    return named
+
+
 def leaves(space: Mapping[str, Space]) -> Iterator[tuple[str, ParamDistribution]]:
     """Yield every distribution with its name; a repetition is one of them."""
     for name, each in space.items():
@@ -182,6 +192,30 @@ def _drawn(name: str, space: Space, suggest: Suggest) -> object:
             _drawn(element(name, number), space.of, suggest) for number in range(times)
         ]
     return suggest(name, space)
+
+
+def _named(name: str, space: Space, value: Any) -> dict[str, object]:
+    named: dict[str, object] = {}
+    if isinstance(space, dict):
+        for key, each in space.items():
+            named |= _named(f"{name}.{key}", each, value[key])
+    elif isinstance(space, list):
+        for number, each in enumerate(space):
+            named |= _named(element(name, number), each, value[number])
+    elif isinstance(space, Repeat):
+        if isinstance(space.times, ParamDistribution):
+            named[length(name)] = len(value)
+        for number, each in enumerate(value):
+            named |= _named(element(name, number), space.of, each)
+    elif isinstance(space, Choice):
+        text = json.dumps(value)
+        labels = by_label(space)
+        named[name] = next(
+            label for label, each in labels if json.dumps(each) == text
+        )
+    else:
+        named[name] = value
+    return named
 
 
 def _leaves(name: str, space: Space) -> Iterator[tuple[str, ParamDistribution]]:

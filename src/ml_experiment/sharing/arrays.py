@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 Order = Literal["C", "F"]
 
-CHUNK_BYTES = 32 * 2**20
+CHUNK_BYTES = 8 * 2**20
 # Kinds of dtypes whose items are their bytes: no pointers to elsewhere.
 _PLAIN_KINDS = frozenset("biufcmMSUV")
 

@@ -14,7 +14,7 @@ from ml_experiment.tracking.names import MOST_METRICS
 from ml_experiment.tracking.runs import Runs
 from ml_experiment.tracking.sending import Sender, name_tags
 from ml_experiment.tracking.store import patiently, waiting
-from ml_experiment.tracking.told import aspect_tags, git_tags, seed_tags
+from ml_experiment.tracking.told import aspect_tags, first_tags, git_tags, seed_tags
 
 
 if TYPE_CHECKING:
@@ -129,14 +129,19 @@ class OpenRun:
                 self.client.log_artifacts(self.mlflow_run_id, name)
         self._note_uploaded(_EVIDENCE)
 
-    def close(self, outcome: Outcome, *, unwanted: bool) -> None:
+    def close(self, outcome: Outcome, manifest: Manifest, *, unwanted: bool) -> None:
         """Upload everything, and give the run its final status.
 
         Args:
             outcome: How the run ended.
+            manifest: As it is at the end: the decorator's tags are in it.
             unwanted: It is to be deleted.
         """
         tags = aspect_tags(self.run)
+        names = self.journal.account.tag_names
+        self._sender.send_tags(
+            self.settings.mask_all(first_tags(self.run, manifest, names))
+        )
         if outcome.reason:
             tags["ml_experiment.status_reason"] = outcome.reason
         self._send_tags(tags)

@@ -112,6 +112,9 @@ class Publisher:
             return self._done()
         # The outcome is read first: what is read after it is all there will ever be.
         outcome = read_outcome(self._run)
+        if outcome is not None:
+            # The driver has added to it what only the decorator knows.
+            self._manifest = read_manifest(self._run)
         self._state.save()
         client = open_store(self._settings)
         with waiting(patiently()):
@@ -123,7 +126,8 @@ class Publisher:
             if outcome is None:
                 self._open.send_artifacts()
                 return False
-            self._open.close(outcome, unwanted=self._is_unwanted(outcome))
+            unwanted = self._is_unwanted(outcome)
+            self._open.close(outcome, self._manifest, unwanted=unwanted)
         return self._done()
 
     def _done(self, note: str | None = None) -> bool:

@@ -47,7 +47,9 @@ def serve_ui(settings: Settings, host: str, port: int) -> int:
         )
     _check_port(host, port)
     server = subprocess.Popen(
-        _command(settings, host, port), env=_environment(settings)
+        _command(settings, host, port),
+        env=_environment(settings),
+        process_group=0,
     )
     with _stopping(server):
         code = server.wait()

@@ -124,7 +124,9 @@ def test_tasks_repeat_whichever_process_takes_them(
     assert len({item[1] for item in drawn}) == len(drawn)
 
 
-def test_sequential_and_threaded_joblib_are_the_users_own(controlled: Controller) -> None:
+def test_sequential_and_threaded_joblib_are_the_users_own(
+    controlled: Controller,
+) -> None:
     """Where joblib starts no process, the global stream goes on as it would anyway."""
     script = (
         "import numpy as np\nfrom joblib import Parallel, delayed\n"
@@ -178,7 +180,9 @@ def test_numpys_global_state_that_the_user_seeded_is_left_to_forks(
     assert result["drawn"] == np.random.RandomState(6).rand(3).tolist()
 
 
-def test_errors_of_tasks_arrive_as_they_are(controlled: Controller, tmp_path: Any) -> None:
+def test_errors_of_tasks_arrive_as_they_are(
+    controlled: Controller, tmp_path: Any
+) -> None:
     """A task's exception, and one that cannot be pickled, look as they do without us."""
     (tmp_path / "tasks.py").write_text(
         "import multiprocessing, pickle\n"

@@ -126,7 +126,9 @@ def test_a_hash_seed_that_is_not_set_is_named_with_the_remedy(
 
 
 @pytest.mark.parametrize("value", ["0", "123"])
-def test_a_hash_seed_that_is_set_is_no_escape(controlled: Controller, value: str) -> None:
+def test_a_hash_seed_that_is_set_is_no_escape(
+    controlled: Controller, value: str
+) -> None:
     """Nothing is named where nothing escapes."""
     assert controlled("x = 1", PYTHONHASHSEED=value).escapes() == []
 

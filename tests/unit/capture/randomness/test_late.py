@@ -71,7 +71,9 @@ def test_what_may_have_been_seeded_is_left_and_its_state_recorded(
     assert again.part["libraries"]["random"] == "restored"
 
 
-def test_a_seed_that_was_asked_for_rules_what_was_unseen(controlled: Controller) -> None:
+def test_a_seed_that_was_asked_for_rules_what_was_unseen(
+    controlled: Controller,
+) -> None:
     """With a seed from the user, the run depends on that alone."""
     before = "import random; random.seed()"
     script = "import random  # seed\ndef main(): out(a=random.random())"

@@ -190,7 +190,9 @@ def test_each_run_starts_from_the_users_state(controlled: Controller) -> None:
     assert first == second
 
 
-def test_a_seed_set_inside_a_run_is_none_of_the_next_runs(controlled: Controller) -> None:
+def test_a_seed_set_inside_a_run_is_none_of_the_next_runs(
+    controlled: Controller,
+) -> None:
     """The second run is seeded by us again, though the first seeded itself."""
     script = (
         "import random\nrounds = []\n"
@@ -281,18 +283,23 @@ def test_every_way_to_seed_numpy_is_named(controlled: Controller) -> None:
         "np.random.SeedSequence([5, 6])": ("numpy.random.SeedSequence", [5, 6]),
         "np.random.SeedSequence(2**90)": ("numpy.random.SeedSequence", 2**90),
         "np.random.default_rng(np.arange(3))": ("numpy.random.default_rng", [0, 1, 2]),
-        "np.random.set_bit_generator(np.random.MT19937(8))": ("numpy.random.MT19937", 8),
+        "np.random.set_bit_generator(np.random.MT19937(8))": (
+            "numpy.random.MT19937",
+            8,
+        ),
     }
     body = "".join(f"    {call}\n" for call in calls)
 
     result = controlled(f"import numpy as np\ndef main():\n{body}")
 
-    assert [seed for seed in result.seeds() if seed[0] != "numpy.random.set_bit_generator"] == [
-        (name, value) for name, value in calls.values()
-    ]
+    assert [
+        seed for seed in result.seeds() if seed[0] != "numpy.random.set_bit_generator"
+    ] == [(name, value) for name, value in calls.values()]
 
 
-@pytest.mark.parametrize("order", ["import numpy", "import numpy.random", "from numpy.random import rand"])
+@pytest.mark.parametrize(
+    "order", ["import numpy", "import numpy.random", "from numpy.random import rand"]
+)
 def test_numpy_is_hooked_in_whatever_way_it_is_imported(
     controlled: Controller, order: str
 ) -> None:
@@ -314,7 +321,9 @@ def test_a_library_imported_in_main_is_seeded(controlled: Controller) -> None:
     assert controlled(script, seed=1).results != controlled(script, seed=2).results
 
 
-def test_derived_seeds_are_those_that_the_user_could_set(controlled: Controller) -> None:
+def test_derived_seeds_are_those_that_the_user_could_set(
+    controlled: Controller,
+) -> None:
     """The record's derived seed, set by hand, gives the run's numbers."""
     import random
 
