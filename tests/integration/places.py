@@ -17,7 +17,9 @@ from ml_experiment.record.directory import RunDirectory, read_json, write_json
 from ml_experiment.record.journal import Journal, encode_number
 from ml_experiment.record.manifest import Manifest, write_manifest
 from ml_experiment.record.outcome import Outcome, write_outcome
+from ml_experiment.tracking.publisher import Published, publish
 from ml_experiment.tracking.settings import Settings
+from ml_experiment.tracking.store import close_stores
 
 
 if TYPE_CHECKING:
@@ -148,12 +150,19 @@ class Workplace:
                 stderr=log,
             )
 
-    def publish(self, run: RunOnDisk, **environment: str) -> int:
+    def run_publisher(self, run: RunOnDisk, **environment: str) -> int:
         """Run the publisher of a run that is over; return its exit status."""
         process = self.start(run, **environment)
         output, _ = process.communicate(timeout=60)
         assert output == b""
         return process.returncode
+
+    def publish(self, run: RunOnDisk) -> Published:
+        """Publish a run in this process, as ``sync`` does."""
+        try:
+            return publish(run.directory, self.settings)
+        finally:
+            close_stores()
 
     def published(self, run: RunOnDisk) -> dict[str, Any]:
         """Return what the publisher of a run has noted."""

@@ -65,6 +65,7 @@ class RandomnessControl:
         self.libraries = [make(self.entropy, self.observations) for make in LIBRARIES]
         self._inherited: tuple[int, tuple[str, ...]] | None = None
         self._forced = False
+        self._seed_before: int | None = None
         self._hash_seed = hash_seed_escape()
         self._forks = "0"
 
@@ -115,6 +116,8 @@ class RandomnessControl:
         if self._inherited is not None:
             seed, path = self._inherited
         self._forced = force
+        # What the script did before its run depended on the seed of an earlier begin().
+        self._seed_before = self.entropy.seed
         self.entropy.restart(seed, path)
         self.observations.begin()
         os.environ[SEED_VARIABLE] = json.dumps([seed, *path])
@@ -136,6 +139,7 @@ class RandomnessControl:
         with self.observations.quiet():
             part: dict[str, object] = {
                 "seed": self.entropy.seed,
+                "seed_before": self._seed_before,
                 "forced": self._forced,
                 "libraries": {item.name: item.origin for item in loaded},
                 "derived_seeds": {

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from ml_experiment.config.entry_point import check_parameters, read_entry_point
 from ml_experiment.config.environment import load_environment
 from ml_experiment.config.loading import load
-from ml_experiment.config.models import JobTypes
 from ml_experiment.errors import ConfigError, ParameterError
 from ml_experiment.record.prepare import Request
 from ml_experiment.supervise.start import exit_status, run_job
@@ -131,11 +130,14 @@ def _check_against_script(loaded: Loaded, script: Path) -> None:
     entry = read_entry_point(script)
     if entry is None:
         return
-    params = loaded.config.params
-    places = {name: loaded.find_place(("params", name)) for name in params}
+    places = {
+        name: loaded.find_place(("params", name)) for name in loaded.config.params
+    }
     place = loaded.find_place(("params",))
+    space: Any = getattr(loaded.config, "param_space", {})
+    places |= {name: loaded.find_place(("param_space", name)) for name in space}
     try:
-        check_parameters(params, entry, source=str(place.source))
+        check_parameters(places, entry, source=str(place.source))
     except ParameterError as error:
         name = (error.field or "").rpartition(".")[2]
         place = places.get(name, place)
@@ -151,10 +153,6 @@ def _check_against_script(loaded: Loaded, script: Path) -> None:
 def _refuse_what_is_to_come(loaded: Loaded) -> None:
     """Refuse, before anything is written, what this release only knows the words of."""
     config = loaded.config
-    if config.kind is JobTypes.GROUP:
-        raise _refusal(
-            loaded, "kind", "got group; this release runs the kinds experiment and job"
-        )
     if config.docker_config is not None:
         raise _refusal(
             loaded,

@@ -4,6 +4,7 @@
 | --- | --- |
 | ``MLFLOW_TRACKING_URI`` | the knowledge centre; ``mlflow.db`` in the folder if not set |
 | ``ML_EXPERIMENT_ARTIFACT_ROOT`` | where new MLflow experiments keep their artifacts |
+| ``OPTUNA_STORAGE_URI`` | where searches are shown to Optuna's own tools; ``optuna.journal`` |
 | ``ML_EXPERIMENT_HOME`` | where run directories are; ``.ml_experiment`` if not set |
 
 A file ``.env`` in the folder may set these and others; the real environment wins.
@@ -32,12 +33,14 @@ class Environment:
         artifact_root: Path or URI below which new MLflow experiments keep artifacts;
             ``None`` for MLflow's own choice.
         runs_root: Folder of the run directories; it may not exist yet.
+        optuna_storage: URL or file of the Optuna storage; it may hold a password.
         dotenv: What the file ``.env`` adds to the environment of the job.
     """
 
     tracking_uri: str
     artifact_root: str | None
     runs_root: Path
+    optuna_storage: str = ""
     dotenv: dict[str, str] = field(default_factory=dict)
 
 
@@ -60,6 +63,7 @@ def load_environment(cwd: Path) -> Environment:
         tracking_uri=_tracking_uri(get("MLFLOW_TRACKING_URI"), folder),
         artifact_root=get("ML_EXPERIMENT_ARTIFACT_ROOT"),
         runs_root=folder / (_expanded(home) if home else ".ml_experiment"),
+        optuna_storage=get("OPTUNA_STORAGE_URI") or str(folder / "optuna.journal"),
         dotenv=dotenv,
     )
 

@@ -145,12 +145,6 @@ def _split(text: str) -> Iterator[str]:
 def _value(name: str, text: str) -> object:
     if not text:
         raise ConfigError("got no value", field=name, hint=f"{name}='' or {name}=null")
-    if _SECOND_PAIR.search(text) and "(" not in text:
-        raise ConfigError(
-            f"got {shown(text)}, which looks like two values",
-            field=name,
-            hint="separate them by a semicolon: C=10; kernel=rbf",
-        )
     try:
         node = parse_expression(text)
         if isinstance(node, ast.Tuple) and not text.startswith("("):
@@ -160,6 +154,12 @@ def _value(name: str, text: str) -> object:
         pass
     if text[0] in "[{" or (text[0] in _QUOTES and text[-1] == text[0]):
         return _from_json(name, text)
+    if _SECOND_PAIR.search(text) and "(" not in text:
+        raise ConfigError(
+            f"got {shown(text)}, which looks like two values",
+            field=name,
+            hint="separate them by a semicolon: C=10; kernel=rbf",
+        )
     try:
         return parse_scalar(text)
     except ConfigError as error:

@@ -12,7 +12,7 @@ from ml_experiment.callbacks.dispatch import CallbackDispatcher
 from ml_experiment.capture.determinism import loaded_libraries
 from ml_experiment.capture.modules import local_modules
 from ml_experiment.config.environment import load_environment
-from ml_experiment.config.models import JobTypes, from_document
+from ml_experiment.config.models import GroupConfig, JobTypes, from_document
 from ml_experiment.data_loader import loaded_once
 from ml_experiment.drive.context import ProcessContext, process_context
 from ml_experiment.drive.parameters import bind, json_value, to_json
@@ -46,10 +46,64 @@ def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     if context.prepared is not None:
         run, order = context.prepared
         config = from_document(order.config)
-        bound = bind(spec.function, args, kwargs, config.params)
         context.prepared = None
+        if isinstance(config, GroupConfig):
+            return _run_group(context, spec, run, config)
+        bound = bind(spec.function, args, kwargs, config.params)
         return _run(context, spec, run, config, bound)
     return _run_directly(context, spec, bind(spec.function, args, kwargs, {}))
+
+
+def _run_group(
+    context: ProcessContext, spec: JobSpec, run: RunDirectory, config: GroupConfig
+) -> dict[str, float]:
+    """Execute a group; return the optimised metrics of its best trial."""
+    from ml_experiment.drive.group import GroupDriver
+
+    manifest = _note_options(run, spec)
+    with ExitStack() as stack:
+        journal = _open_journal(context, run, stack)
+        environment = load_environment(Path(manifest.cwd))
+        driver: list[GroupDriver] = []
+
+        def drive() -> None:
+            storage = config.storage or environment.optuna_storage
+            driver.append(
+                GroupDriver(spec, config, run, manifest, journal, storage=storage)
+            )
+            driver[0].drive()
+
+        context.enter()
+        stack.callback(context.leave)
+        execute(
+            Execution(
+                run=run,
+                journal=journal,
+                config=config,
+                params=mask_mapping(
+                    {k: json_value(v) for k, v in config.params.items()}
+                ),
+                callbacks=CallbackDispatcher(spec.callbacks, _reporting(journal)),
+                begin=lambda: _begin(context, manifest, journal),
+                end=lambda: _end(context, run, journal),
+            ),
+            drive,
+        )
+        return driver[0].best
+
+
+def _open_journal(
+    context: ProcessContext, run: RunDirectory, stack: ExitStack
+) -> Journal:
+    """Open the run's journal, and say that this process drives the run."""
+    lock = hold(run.driver_lock)
+    if lock is not None:
+        stack.callback(lock.release)
+    journal = Journal(run.journal)
+    stack.callback(journal.close)
+    context.reporter.bind(journal)
+    stack.callback(context.reporter.unbind)
+    return journal
 
 
 def _run_directly(
@@ -76,13 +130,7 @@ def _run(
     """Execute a run whose directory is there."""
     manifest = _note_options(run, spec)
     with ExitStack() as stack:
-        lock = hold(run.driver_lock)
-        if lock is not None:
-            stack.callback(lock.release)
-        journal = Journal(run.journal)
-        stack.callback(journal.close)
-        context.reporter.bind(journal)
-        stack.callback(context.reporter.unbind)
+        journal = _open_journal(context, run, stack)
         if config.kind is not JobTypes.JOB:
             context.mlflow.start(run, load_environment(Path(manifest.cwd)))
             stack.callback(context.mlflow.stop)

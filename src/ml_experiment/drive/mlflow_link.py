@@ -99,7 +99,9 @@ class MlflowLink:
     def _unlink(self, reason: str) -> None:
         if self._linked:
             os.environ.pop(_RUN, None)
-            self._report("note", text=f"what the script itself logs goes elsewhere: {reason}")
+            self._report(
+                "note", text=f"what the script itself logs goes elsewhere: {reason}"
+            )
 
     def _link(self) -> None:
         published = self._wait()

@@ -60,7 +60,9 @@ class ScriptModule:
     def _import(self) -> None:
         from ml_experiment.drive import experiment
 
-        def stop(spec: JobSpec, _args: tuple[Any, ...], _kw: Mapping[str, Any]) -> NoReturn:
+        def stop(
+            spec: JobSpec, _args: tuple[Any, ...], _kw: Mapping[str, Any]
+        ) -> NoReturn:
             raise _JobCalledError(spec)
 
         run_job, experiment.run_job = experiment.run_job, stop
@@ -87,7 +89,10 @@ class ScriptModule:
             return self._called or self._only_job()
         module, name = wanted
         for each in [self._called, *self._jobs()]:
-            if each is not None and (_module_of(each), _name_of(each)) == (module, name):
+            if each is not None and (_module_of(each), _name_of(each)) == (
+                module,
+                name,
+            ):
                 return each
         for other in list(sys.modules.values()):
             for each in _jobs_in(other):
@@ -110,7 +115,9 @@ class ScriptModule:
         if len(named) == 1:
             return next(iter(named.values()))
         found = f"several jobs ({', '.join(named)})" if named else "no job"
-        raise ScriptError(f"{self._path}: it defines {found}, and calls none at its top")
+        raise ScriptError(
+            f"{self._path}: it defines {found}, and calls none at its top"
+        )
 
 
 def _jobs_in(module: object) -> list[JobSpec]:

@@ -75,7 +75,9 @@ class ScriptHost:
         spec = self._script.job(setup.job)
         _enable_autologging(spec, config)
         self._setup = setup
-        self._ready = spec, config, Replica(setup.study)
+        # What Optuna seeds for us is none of the user's seeds.
+        with process_context().control.observations.quiet():
+            self._ready = spec, config, Replica(setup.study)
 
     def execute(self, task: TrialTask) -> TrialResult:
         """Execute a trial, and return how it ended, whatever the user's code does."""
@@ -83,7 +85,8 @@ class ScriptHost:
             raise RuntimeError("prepare() comes before execute()")
         began = time.monotonic()
         replica = self._ready[2]
-        trial = replica.trial_for(task)
+        with process_context().control.observations.quiet():
+            trial = replica.trial_for(task)
         run = RunDirectory(task.run_path)
         os.chdir(self._cwd)  # where the last trial has left us is none of this one's
         console = DescriptorCapture(run)

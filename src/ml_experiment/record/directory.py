@@ -161,6 +161,14 @@ class RunDirectory:
         """The folders that every run directory has."""
         return (self.parts, self.source, self.artifacts, self.submitted)
 
+    def trial(self, number: int) -> RunDirectory:
+        """Return the run directory of a trial of this group."""
+        return RunDirectory(self.path / "trials" / f"{number:05d}")
+
+    def trials(self) -> list[RunDirectory]:
+        """Return the run directories of the trials of this group, in order."""
+        return [RunDirectory(path) for path in sorted(self.path.glob("trials/[0-9]*"))]
+
     def remove(self) -> None:
         """Delete the run directory and all in it."""
         shutil.rmtree(self.path, ignore_errors=True)

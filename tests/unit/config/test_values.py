@@ -34,6 +34,7 @@ READ: dict[str, dict[str, object]] = {
     "path=/data/x=1.csv": {"path": "/data/x=1.csv"},
     "url=http://a:b@c/?q=1": {"url": "http://a:b@c/?q=1"},
     r"d={'\\': 1}; e='\';'; C=1": {"d": {"\\": 1}, "e": "';", "C": 1},
+    "a={',b=': 1}": {"a": {",b=": 1}},
     "note=don't; C=1": {"note": "don't", "C": 1},
     "a=''": {"a": ""},
     "a=-.inf": {"a": -float("inf")},

@@ -1,0 +1,285 @@
+"""A group: many trials, one search. The driver decides what runs next, and nobody else.
+
+It asks for trials in a fixed order (``search.order``), has them executed somewhere
+(``executors``), and keeps everything on disk before it tells the search: whoever kills it
+at whatever moment, the same command with ``--resume`` comes to the same end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.config.entry_point import check_parameters, from_signature
+from ml_experiment.config.models import (
+    GroupConfig,
+    PrunerConfig,
+    SamplerConfig,
+    to_document,
+)
+from ml_experiment.drive.group_events import GroupEvents
+from ml_experiment.drive.objective import Objective, objective_of
+from ml_experiment.drive.trial_files import TrialFiles
+from ml_experiment.errors import MlExperimentError
+from ml_experiment.executors.base import (
+    Broken,
+    WorkerHello,
+    WorkerSetup,
+    executor_factory,
+)
+from ml_experiment.executors.resources import plan_workers
+from ml_experiment.search.messages import StudyDescription
+from ml_experiment.search.optuna_view import OptunaView
+from ml_experiment.search.order import FixedOrder
+
+
+if TYPE_CHECKING:
+    from ml_experiment.drive.spec import JobSpec
+    from ml_experiment.executors.base import Executor
+    from ml_experiment.executors.resources import WorkerPlan
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.journal import Journal
+    from ml_experiment.record.manifest import Manifest
+    from ml_experiment.search.messages import TrialResult
+    from ml_experiment.search.order import Asked
+
+_DATA = "data"
+
+
+class GroupFailedError(MlExperimentError):
+    """No trial of a group has succeeded."""
+
+
+class GroupDriver:
+    """Drives one group from its first trial to its last.
+
+    Args:
+        spec: The job.
+        config: The group's config.
+        run: The group's run directory.
+        manifest: What was asked.
+        journal: Its journal, open for writing.
+        storage: Where the search is shown to Optuna's own tools.
+
+    Raises:
+        ConfigError: The config does not fit the job, the search or the machine.
+    """
+
+    def __init__(
+        self,
+        spec: JobSpec,
+        config: GroupConfig,
+        run: RunDirectory,
+        manifest: Manifest,
+        journal: Journal,
+        *,
+        storage: str,
+    ) -> None:
+        self._spec, self._config, self._run = spec, config, run
+        self._manifest = manifest
+        self._objective = objective_of(config, spec)
+        self._check_parameters()
+        self._description = _describe(config, self._objective, manifest.seed)
+        lookahead = config.lookahead
+        self._order = FixedOrder(
+            self._description,
+            num_trials=config.num_trials,
+            lookahead=lookahead if isinstance(lookahead, int) else None,
+            retries=config.retries,
+            max_failures=config.max_failures,
+        )
+        self._plan = plan_workers(config)
+        self._files = TrialFiles(run, manifest)
+        self._events = GroupEvents(journal, spec.callbacks, config, self._files)
+        self._view = OptunaView(
+            storage, f"{config.name} {manifest.run_id}", self._objective.directions
+        )
+        self._running: dict[int, Asked] = {}
+
+    def _check_parameters(self) -> None:
+        import inspect
+
+        given = [*self._config.params, *self._config.param_space]
+        signature = inspect.signature(self._spec.function)
+        check_parameters(
+            dict.fromkeys(given),
+            from_signature(signature),
+            source=self._manifest.script,
+        )
+
+    @property
+    def best(self) -> dict[str, float]:
+        """The optimised metrics of the best trial; empty if none has succeeded."""
+        best = self._order.best
+        if best is None or best.values is None:
+            return {}
+        return dict(zip(self._objective.names, best.values, strict=True))
+
+    def drive(self) -> None:
+        """Run the trials that have not run yet.
+
+        Raises:
+            GroupFailedError: None of them has succeeded.
+            SearchChangedError: The trials on disk are not those of this search.
+        """
+        self._announce()
+        self._replay()
+        with ExitStack() as stack:
+            if not self._order.done:
+                executor = self._start()
+                stack.callback(executor.shutdown, force=True)
+                executor.describe(self._setup())
+                stack.callback(
+                    shutil.rmtree, self._run.path / _DATA, ignore_errors=True
+                )
+                self._loop(executor)
+                executor.shutdown()
+        self._finish()
+
+    def _announce(self) -> None:
+        for line in self._plan.message.splitlines():
+            sys.stderr.write(f"{line}\n")
+        self._events.group(
+            self._description,
+            self._order,
+            metrics=self._objective.names,
+            workers=len(self._plan.slots),
+        )
+
+    def _replay(self) -> None:
+        results = self._files.results()
+        if results:
+            told = self._order.replay(results, self._files.drawn())
+            self._events.resumed(len(results), len(told))
+            self._view.publish(self._order.told_trials())
+
+    def _start(self) -> Executor:
+        factory = executor_factory("processes")
+        executor = factory(
+            self._plan,
+            WorkerHello(
+                script=self._manifest.script,
+                cwd=self._manifest.cwd,
+                seed=self._manifest.seed,
+            ),
+            environment=dict(os.environ),
+            folder=self._run.path,
+        )
+        executor.start()
+        return executor
+
+    def _setup(self) -> WorkerSetup:
+        function = self._spec.function
+        return WorkerSetup(
+            study=self._description,
+            config=to_document(self._config),
+            metrics=self._objective.names,
+            job=(function.__module__, function.__qualname__),
+            data=self._share_data(),
+        )
+
+    def _share_data(self) -> str | None:
+        """Load the data once, here, and lay them out for the workers to map."""
+        loader = self._spec.data_loader
+        if loader is None:
+            return None
+        from ml_experiment.sharing import load_and_share
+
+        folder = self._run.path / _DATA
+        description = load_and_share(loader.load_data, folder)
+        for fields in description.events():
+            self._events.journal.write("loaded", **fields)
+        return str(folder)
+
+    def _loop(self, executor: Executor) -> None:
+        while not self._order.done:
+            while executor.free and (asked := self._order.next_task()) is not None:
+                self._submit(executor, asked)
+            if not self._running:
+                return  # the sampler has no more, or too many have failed
+            for ended in executor.wait():
+                self._take(ended)
+
+    def _submit(self, executor: Executor, asked: Asked) -> None:
+        run = self._files.prepare(asked)
+        # What is drawn wins over what is fixed: a space can be laid over an experiment.
+        params = {**self._config.params, **asked.params}
+        told = self._order.told_trials(self._sent)[: asked.told_count - self._sent]
+        executor.submit(
+            asked.task(
+                run_path=str(run.path),
+                params=params,
+                told=told,
+                timeout_s=self._config.timeout_per_trial,
+            )
+        )
+        self._sent = max(self._sent, asked.told_count)
+        self._running[asked.number] = asked
+        self._events.trial_started(asked, params)
+
+    _sent = 0
+
+    def _take(self, ended: TrialResult | Broken) -> None:
+        asked = self._running.pop(ended.number)
+        if isinstance(ended, Broken):
+            # Killed from outside: nobody's fault, so it runs again as if nothing had been.
+            self._events.broken(ended)
+            self._order.give_back([asked])
+            self._order_again(asked)
+            return
+        accepted = self._order.accept(ended)
+        if accepted.retried:
+            self._events.retried(accepted.result)
+            return
+        self._files.close(accepted.result)
+        self._events.trial_ended(accepted.result, asked)
+        if accepted.told:
+            self._view.publish(self._order.told_trials())
+            self._events.best(self._order)
+
+    def _order_again(self, asked: Asked) -> None:
+        shutil.rmtree(self._files.directory(asked.number).path, ignore_errors=True)
+
+    def _finish(self) -> None:
+        self._view.publish(self._order.told_trials(), at_once=True)
+        for problem in self._view.problems:
+            self._events.note(f"Optuna's storage: {problem}")
+        if self._order.stopped:
+            self._events.note(self._order.stopped)
+        start = self._order.may_depend_on_time_from
+        if start is not None:
+            self._events.note(
+                f"from trial {start} on the search may differ another time: "
+                + ("lookahead: none" if self._order.lookahead is None else "a timeout")
+            )
+        self._events.best(self._order)
+        if self._order.best is None:
+            reasons = [item.reason for item in self._order.results.values()]
+            first = f"; the first one: {reasons[0]}" if reasons else ""
+            raise GroupFailedError(
+                f"none of {len(reasons)} trials has succeeded{first}\n"
+                f"  their consoles are in {self._run.path / 'trials'}"
+            )
+
+
+def _describe(config: GroupConfig, objective: Objective, seed: int) -> StudyDescription:
+    document: Any = to_document(config)
+    return StudyDescription(
+        name=config.name,
+        directions=objective.directions,
+        sampler=_named(config.sampler, "tpe"),
+        pruner=_named(config.pruner, "nop"),
+        space=document["param_space"],
+        seed=seed,
+    )
+
+
+def _named(value: object, default: str) -> tuple[str, dict[str, Any]]:
+    if value is None:
+        return default, {}
+    if isinstance(value, (SamplerConfig, PrunerConfig)):
+        return str(value.name.value), dict(value.options)
+    return str(getattr(value, "value", value)), {}

@@ -1,0 +1,156 @@
+"""What happens in a group, said to the journal and to the callbacks."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.callbacks.dispatch import CallbackDispatcher
+from ml_experiment.drive.parameters import json_value
+from ml_experiment.errors import MlExperimentError
+from ml_experiment.record.journal import encode_number
+from ml_experiment.record.masking import mask_mapping
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from ml_experiment.callbacks.base import Callback
+    from ml_experiment.config.models import GroupConfig
+    from ml_experiment.drive.trial_files import TrialFiles
+    from ml_experiment.executors.base import Broken
+    from ml_experiment.record.journal import Journal
+    from ml_experiment.search.messages import StudyDescription, TrialResult
+    from ml_experiment.search.order import Asked, FixedOrder
+
+
+class TrialFailedError(MlExperimentError):
+    """A trial failed; callbacks are given it as the exception."""
+
+
+class GroupEvents:
+    """Tells the journal and the callbacks of the events of a group.
+
+    Args:
+        journal: The group's journal.
+        callbacks: The job's callbacks.
+        config: What they are shown.
+        files: The trials on disk.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        callbacks: Iterable[Callback],
+        config: GroupConfig,
+        files: TrialFiles,
+    ) -> None:
+        self.journal = journal
+        self._config = config
+        self._files = files
+        self._callbacks = CallbackDispatcher(callbacks, self._report)
+        self._best: tuple[int, ...] = ()
+
+    def _report(self, reason: str, details: str) -> None:
+        self.note(reason)
+        sys.stderr.write(f"ml-experiment: {reason}\n{details}")
+
+    def note(self, text: str) -> None:
+        """Say something that a reader of the record should know."""
+        self.journal.write("note", text=text)
+
+    def group(
+        self,
+        description: StudyDescription,
+        order: FixedOrder,
+        *,
+        metrics: Iterable[str],
+        workers: int,
+    ) -> None:
+        """The search is about to begin, or to go on."""
+        sampler, options = description.sampler
+        pruner, pruner_options = description.pruner
+        self.journal.write(
+            "group",
+            num_trials=order.limit,
+            metrics=list(metrics),
+            directions=list(description.directions),
+            sampler={"name": sampler, "options": json_value(options)},
+            pruner={"name": pruner, "options": json_value(pruner_options)},
+            lookahead=order.lookahead,
+            workers=workers,
+            slots=workers,
+            seed=description.seed,
+        )
+
+    def resumed(self, results: int, told: int) -> None:
+        """The search goes on after an interruption."""
+        self.note(f"resumed with the results of {results} trials, {told} of them told")
+
+    def trial_started(self, asked: Asked, params: Mapping[str, Any]) -> None:
+        """A trial was handed to a worker."""
+        number = asked.number
+        self.journal.write(
+            "trial_started",
+            number=number,
+            run_id=self._files.run_id(number),
+            path=f"trials/{number:05d}",
+            params=mask_mapping(
+                {name: json_value(item) for name, item in params.items()}
+            ),
+            seed=asked.seed,
+            attempt=asked.attempt,
+        )
+        self._callbacks.fire(
+            "on_trial_start", self._config, asked.trial, dict(asked.params)
+        )
+
+    def trial_ended(self, result: TrialResult, asked: Asked) -> None:
+        """A trial has the result that counts."""
+        values = result.values
+        self.journal.write(
+            "trial_ended",
+            number=result.number,
+            state=result.state,
+            values=None
+            if values is None
+            else [encode_number(value) for value in values],
+            reason=result.reason,
+            cause=result.cause,
+            seconds=result.seconds,
+            attempt=result.attempt,
+        )
+        failed = result.state == "failed"
+        self._callbacks.fire(
+            "on_trial_end",
+            self._config,
+            asked.trial,
+            values[0] if values else None,
+            TrialFailedError(result.reason) if failed else None,
+        )
+
+    def retried(self, result: TrialResult) -> None:
+        """A trial failed and runs again, with another seed."""
+        self.note(
+            f"trial {result.number} failed at attempt {result.attempt} and is tried "
+            f"again: {result.reason}"
+        )
+
+    def broken(self, ended: Broken) -> None:
+        """A worker was killed from outside; its trial runs again as it was."""
+        self.note(f"trial {ended.number} runs again: {ended.reason}")
+
+    def best(self, order: FixedOrder) -> None:
+        """Say which trial is the best, if it is another one than before."""
+        best = order.best
+        if best is None or best.values is None or (best.number,) == self._best:
+            return
+        self._best = (best.number,)
+        self.journal.write(
+            "best",
+            number=best.number,
+            values=[encode_number(value) for value in best.values],
+            params=mask_mapping(
+                {name: json_value(item) for name, item in best.params.items()}
+            ),
+        )

@@ -1,0 +1,330 @@
+"""The figures of a group's report: Optuna's, of a study made from what is recorded."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import logging
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.errors import MissingExtraError
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ml_experiment.verify.report_data import GroupData, TrialData
+
+_MOST_SLICES = 24
+_MOST_AXES = 12
+_MOST_LINES = 100
+_MOST_HOVER_TEXTS = 500
+_FEWEST_FOR_IMPORTANCES = 2
+_MOST_DIMENSIONS_OF_A_FRONT = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure of the report.
+
+    Attributes:
+        title: What it shows.
+        section: The heading that it stands under.
+        spec: Plotly's ``data`` and ``layout``; ``None`` if it could not be drawn.
+        reason: Why it could not be drawn.
+        width: How much of the page it takes: ``wide``, ``broad``, or ``""`` for a third.
+    """
+
+    title: str
+    section: str
+    spec: dict[str, Any] | None
+    reason: str = ""
+    width: str = ""
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A figure that is to be drawn: what it needs of the trials, and how it is made."""
+
+    title: str
+    section: str
+    draw: Callable[[], Any]
+    fewest: int = 1
+    width: str = ""
+
+
+def draw_figures(group: GroupData) -> list[Figure]:
+    """Draw all figures of a group; one that cannot be drawn says why.
+
+    Raises:
+        MissingExtraError: Optuna or Plotly is not installed.
+    """
+    _check_installed()
+    with _quiet():
+        study, faults = _study(group)
+        figures = [_figure(wanted, group) for wanted in _wanted(group, study)]
+    if faults:
+        text = f"left out of the figures: {'; '.join(faults[:5])}"
+        figures.append(Figure(title="Trials", section="", spec=None, reason=text))
+    return figures
+
+
+def _check_installed() -> None:
+    import importlib.util
+
+    for package in ("optuna", "plotly"):
+        if importlib.util.find_spec(package) is None:
+            raise MissingExtraError(package, "report")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna's remarks on its own experiments out of the user's terminal."""
+    logger = logging.getLogger("optuna")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _figure(wanted: _Wanted, group: GroupData) -> Figure:
+    spec, reason = None, ""
+    complete = len(group.complete)
+    if complete < wanted.fewest:
+        have = "no trial is" if complete == 0 else f"only {complete} is"
+        reason = f"needs {_trials(wanted.fewest)}; {have} complete"
+    else:
+        try:
+            spec = _spec(wanted.draw())
+        except Exception as error:  # noqa: BLE001 - one figure must not cost the report
+            reason = f"{type(error).__name__}: {error}"
+        if spec is not None and not spec["data"]:
+            spec, reason = None, "there is nothing to show"
+    return Figure(
+        title=wanted.title,
+        section=wanted.section,
+        spec=spec,
+        reason=reason,
+        width=wanted.width,
+    )
+
+
+def _trials(count: int) -> str:
+    return "a complete trial" if count == 1 else f"{count} complete trials"
+
+
+def _wanted(group: GroupData, study: Any) -> Iterator[_Wanted]:
+    yield from _histories(group, study)
+    yield from _parameter_figures(group, study)
+    yield from _course(group, study)
+
+
+def _histories(group: GroupData, study: Any) -> Iterator[_Wanted]:
+    from optuna import visualization as plots
+
+    for place, metric in enumerate(group.metrics):
+        section = "Optimisation history"
+        title = f"{metric.name} ({metric.direction})"
+        target = _target(group, place)
+        yield _Wanted(
+            title,
+            section,
+            lambda target=target, name=metric.name: plots.plot_optimization_history(  # type: ignore[misc]
+                study, target=target, target_name=_safe(name)
+            ),
+            width="wide",
+        )
+    if 1 < len(group.metrics) <= _MOST_DIMENSIONS_OF_A_FRONT:
+        names = [_safe(metric.name) for metric in group.metrics]
+        yield _Wanted(
+            "Best compromises (Pareto front)",
+            "Optimisation history",
+            lambda: plots.plot_pareto_front(study, target_names=names),
+            width="wide",
+        )
+
+
+def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
+    from optuna import visualization as plots
+
+    names = _drawn_names(group)
+    for place, metric in enumerate(group.metrics):
+        options = {"target": _target(group, place), "target_name": _safe(metric.name)}
+        of = f" of {metric.name}" if len(group.metrics) > 1 else ""
+        yield _Wanted(
+            f"Importances{of}",
+            "Parameters",
+            lambda options=options: _bare_axes(  # type: ignore[misc]
+                plots.plot_param_importances(study, **options)
+            ),
+            fewest=_FEWEST_FOR_IMPORTANCES,
+        )
+        axes = [_safe(name) for name in names[:_MOST_AXES]]
+        yield _Wanted(
+            f"Parallel coordinates{of}" + _some(len(axes), names),
+            "Parameters",
+            lambda options=options, axes=axes: plots.plot_parallel_coordinate(  # type: ignore[misc]
+                study, params=axes, **options
+            ),
+            width="broad",
+        )
+        for name in names[:_MOST_SLICES]:
+            yield _Wanted(
+                f"{metric.name} against {name}",
+                f"{metric.name} against each parameter"
+                + _some(min(_MOST_SLICES, len(names)), names),
+                lambda options=options, name=name: plots.plot_slice(  # type: ignore[misc]
+                    study, params=[_safe(name)], **options
+                ),
+            )
+
+
+def _some(shown: int, names: tuple[str, ...]) -> str:
+    return f" (the first {shown} of {len(names)})" if shown < len(names) else ""
+
+
+def _course(group: GroupData, study: Any) -> Iterator[_Wanted]:
+    from optuna import visualization as plots
+
+    section = "Course of the trials"
+    many = sum(bool(trial.intermediate_values) for trial in group.trials)
+    if len(group.metrics) == 1 and many > 0:
+        yield _Wanted(
+            "Intermediate values"
+            + (f" (the last {_MOST_LINES})" if many > _MOST_LINES else ""),
+            section,
+            lambda: _last_lines(plots.plot_intermediate_values(study)),
+            fewest=0,
+            width="wide",
+        )
+    yield _Wanted(
+        "Timeline", section, lambda: plots.plot_timeline(study), fewest=0, width="wide"
+    )
+
+
+def _bare_axes(figure: Any) -> Any:
+    """Drop the names of axes that say what the heading says."""
+    return figure.update_layout(xaxis_title=None, yaxis_title=None)
+
+
+def _last_lines(figure: Any) -> Any:
+    """Keep the last lines: thousands of them would show nothing and take minutes."""
+    figure.data = figure.data[-_MOST_LINES:]
+    return figure
+
+
+def _target(group: GroupData, place: int) -> Callable[[Any], float] | None:
+    """Return what Optuna is to plot; it wants nothing said where there is one metric."""
+    if len(group.metrics) == 1:
+        return None
+    return lambda trial: float(trial.values[place])
+
+
+def _drawn_names(group: GroupData) -> tuple[str, ...]:
+    """Parameters of complete trials: what can be drawn against a value."""
+    return tuple(
+        dict.fromkeys(name for trial in group.complete for name in trial.distributions)
+    )
+
+
+def _safe(text: str) -> str:
+    """Return text that Plotly, which reads a little HTML, shows as it is."""
+    return text.replace("<", "\u2039").replace(">", "\u203a")
+
+
+def _study(group: GroupData) -> tuple[Any, list[str]]:
+    """Make the study again; trials that Optuna does not take are named."""
+    import optuna
+
+    study = optuna.create_study(
+        directions=[metric.direction for metric in group.metrics]
+    )
+    faults = []
+    for trial in group.trials:
+        while len(study.get_trials(deepcopy=False)) < trial.number:
+            study.add_trial(_nothing())
+        try:
+            study.add_trial(_frozen(trial))
+        except (ValueError, TypeError, KeyError) as error:
+            faults.append(f"trial {trial.number} ({error})")
+            study.add_trial(_nothing())
+    return study, faults
+
+
+def _nothing() -> Any:
+    """Stand for a trial of which there is nothing, so that the others keep their numbers."""
+    from optuna.trial import TrialState, create_trial
+
+    return create_trial(state=TrialState.WAITING)
+
+
+def _frozen(trial: TrialData) -> Any:
+    from optuna.trial import TrialState, create_trial
+
+    states = {
+        "complete": TrialState.COMPLETE,
+        "pruned": TrialState.PRUNED,
+        "failed": TrialState.FAIL,
+        "running": TrialState.RUNNING,
+    }
+    state = states.get(trial.state, TrialState.FAIL)
+    if trial.started is None and state is TrialState.RUNNING:
+        return _nothing()
+    distributions = {
+        _safe(name): _distribution(text) for name, text in trial.distributions.items()
+    }
+    frozen = create_trial(
+        state=state,
+        values=list(trial.values) or None,
+        params={
+            _safe(name): _safe_value(value)
+            for name, value in trial.params.items()
+            if _safe(name) in distributions
+        },
+        distributions=distributions,
+        intermediate_values=dict(trial.intermediate_values),
+    )
+    frozen.datetime_start = _moment(trial.started)
+    frozen.datetime_complete = None if state is TrialState.RUNNING else _moment(trial.ended)
+    return frozen
+
+
+def _distribution(text: str) -> Any:
+    from optuna.distributions import CategoricalDistribution, json_to_distribution
+
+    found = json_to_distribution(text)
+    if isinstance(found, CategoricalDistribution):
+        return CategoricalDistribution([_safe_value(each) for each in found.choices])
+    return found
+
+
+def _safe_value(value: Any) -> Any:
+    return _safe(value) if isinstance(value, str) else value
+
+
+def _moment(seconds: float | None) -> datetime.datetime | None:
+    # Optuna's times are naive and local.
+    return None if seconds is None else datetime.datetime.fromtimestamp(seconds)  # noqa: DTZ006
+
+
+def _spec(figure: Any) -> dict[str, Any]:
+    """Return a figure as plain values, without the look that the page gives it itself."""
+    whole = json.loads(figure.to_json())
+    layout = whole.get("layout") or {}
+    for name in ("template", "title", "width", "height"):
+        layout.pop(name, None)
+    for trace in whole["data"]:
+        texts = trace.get("hovertext") or trace.get("text") or ()
+        if len(texts) > _MOST_HOVER_TEXTS and isinstance(texts, list):
+            # A megabyte of JSON in every bubble helps nobody: the table has it.
+            trace.pop("hovertext", None)
+            trace.pop("text", None)
+            trace.pop("hovertemplate", None)
+    return {"data": whole["data"], "layout": layout}
