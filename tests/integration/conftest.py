@@ -102,7 +102,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         ready = _words(binaries / "pg_isready", "-h", "127.0.0.1", "-p", port, "-q")
         wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "postgres")
-        yield f"postgresql://ann:open-sesame@127.0.0.1:{port}/postgres"
+        yield f"postgresql+psycopg2://ann:open-sesame@127.0.0.1:{port}/postgres"
     finally:
         server.terminate()
         server.wait()

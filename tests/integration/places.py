@@ -252,12 +252,13 @@ def serve(
             stderr=log,
             process_group=0,
         )
-    wait_for(lambda: _is_listening(port) or server.poll() is not None, "the server")
+    wait_for(lambda: is_listening(port) or server.poll() is not None, "the server")
     assert server.poll() is None, (folder / "server.log").read_text()
     return server
 
 
-def _is_listening(port: int) -> bool:
+def is_listening(port: int) -> bool:
+    """Return whether somebody listens on a port of this machine."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

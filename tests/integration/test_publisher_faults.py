@@ -246,7 +246,7 @@ def _silent_server() -> Iterator[int]:
             connection.close()
 
 
-@pytest.mark.parametrize("scheme", ["http", "postgresql"])
+@pytest.mark.parametrize("scheme", ["http", "postgresql+psycopg2"])
 def test_a_hanging_server_is_given_up(tmp_path: Path, scheme: str) -> None:
     """A server that accepts and never answers costs seconds, not minutes."""
     with _silent_server() as port:
@@ -390,6 +390,19 @@ def test_an_artifact_store_that_cannot_be_written_does_not_change_the_status(
     blocked.unlink()
     assert place.publish(run).closed
     assert "record.json" in place.artifacts()
+
+
+def test_a_missing_driver_is_named_with_the_way_to_get_it(local: Workplace) -> None:
+    """A database address whose driver is not installed says what to install."""
+    uri = "mysql+mysqlconnector://ann:open-sesame@127.0.0.1/x"
+    place = replace(local, settings=Settings(uri))
+    run = place.new_run()
+    run.close()
+
+    published = place.publish(run)
+
+    assert "pip install mysql" in str(published.error)
+    assert "open-sesame" not in str(published.error)
 
 
 def test_a_failing_publisher_says_so_in_its_log_only(local: Workplace) -> None:

@@ -28,9 +28,14 @@ def duration(seconds: float) -> str:
 def last_metrics(run: RunDirectory) -> dict[str, float | str]:
     """Return the last value of each metric."""
     last: dict[str, float | str] = {}
+    names: list[str] = []
     for event in read_journal(run.journal):
         if event["event"] == "metrics":
             last |= event["metrics"]
+        elif event["event"] == "group":
+            names = event["metrics"]
+        elif event["event"] == "best":  # of a group, the best trial speaks for all
+            last |= dict(zip(names, event["values"], strict=False))
     return last
 
 

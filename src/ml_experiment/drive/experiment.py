@@ -68,10 +68,17 @@ def _run_group(
 
         def drive() -> None:
             storage = config.storage or environment.optuna_storage
-            driver.append(
-                GroupDriver(spec, config, run, manifest, journal, storage=storage)
+            group = GroupDriver(
+                spec,
+                config,
+                run,
+                manifest,
+                journal,
+                storage=storage,
+                on_loaded=context.data.stop,
             )
-            driver[0].drive()
+            driver.append(group)
+            group.drive()
 
         context.enter()
         stack.callback(context.leave)

@@ -37,9 +37,10 @@ from ml_experiment.search.order import FixedOrder
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ml_experiment.drive.spec import JobSpec
     from ml_experiment.executors.base import Executor
-    from ml_experiment.executors.resources import WorkerPlan
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.journal import Journal
     from ml_experiment.record.manifest import Manifest
@@ -63,6 +64,8 @@ class GroupDriver:
         manifest: What was asked.
         journal: Its journal, open for writing.
         storage: Where the search is shown to Optuna's own tools.
+        on_loaded: Called when the data are loaded: from here on no code of the user's
+            runs in this process, but for callbacks.
 
     Raises:
         ConfigError: The config does not fit the job, the search or the machine.
@@ -77,9 +80,10 @@ class GroupDriver:
         journal: Journal,
         *,
         storage: str,
+        on_loaded: Callable[[], None],
     ) -> None:
         self._spec, self._config, self._run = spec, config, run
-        self._manifest = manifest
+        self._manifest, self._on_loaded = manifest, on_loaded
         self._objective = objective_of(config, spec)
         self._check_parameters()
         self._description = _describe(config, self._objective, manifest.seed)
@@ -131,7 +135,9 @@ class GroupDriver:
             if not self._order.done:
                 executor = self._start()
                 stack.callback(executor.shutdown, force=True)
-                executor.describe(self._setup())
+                setup = self._setup()
+                self._on_loaded()
+                executor.describe(setup)
                 stack.callback(
                     shutil.rmtree, self._run.path / _DATA, ignore_errors=True
                 )

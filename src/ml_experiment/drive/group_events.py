@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.callbacks.dispatch import CallbackDispatcher
 from ml_experiment.drive.parameters import json_value
 from ml_experiment.errors import MlExperimentError
-from ml_experiment.record.journal import encode_number
+from ml_experiment.record.journal import encode_number, read_journal
 from ml_experiment.record.masking import mask_mapping
 
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
     from ml_experiment.record.journal import Journal
     from ml_experiment.search.messages import StudyDescription, TrialResult
     from ml_experiment.search.order import Asked, FixedOrder
+
+
+# What the trials read and import is read and imported by the group.
+_OF_THE_GROUP = frozenset({"opened", "modules", "split", "seeded"})
+_GATHERED_LIMIT = 10_000
 
 
 class TrialFailedError(MlExperimentError):
@@ -50,6 +56,7 @@ class GroupEvents:
         self._files = files
         self._callbacks = CallbackDispatcher(callbacks, self._report)
         self._best: tuple[int, ...] = ()
+        self._gathered: set[str] = set()
 
     def _report(self, reason: str, details: str) -> None:
         self.note(reason)
@@ -105,8 +112,20 @@ class GroupEvents:
             "on_trial_start", self._config, asked.trial, dict(asked.params)
         )
 
+    def _gather(self, number: int) -> None:
+        """Take over what belongs to the record of the group, once for all its trials."""
+        for event in read_journal(self._files.directory(number).journal):
+            if event["event"] not in _OF_THE_GROUP:
+                continue
+            fields = {name: value for name, value in event.items() if name != "time"}
+            key = json.dumps(fields, sort_keys=True)
+            if key not in self._gathered and len(self._gathered) < _GATHERED_LIMIT:
+                self._gathered.add(key)
+                self.journal.write(fields.pop("event"), **fields)
+
     def trial_ended(self, result: TrialResult, asked: Asked) -> None:
         """A trial has the result that counts."""
+        self._gather(result.number)
         values = result.values
         self.journal.write(
             "trial_ended",

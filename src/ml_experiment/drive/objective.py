@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 _WORD = re.compile(r"[a-z]+|\d+")
 _SMALL_IS_GOOD = frozenset(
-    ("loss", "error", "err", "mse", "rmse", "mae", "mape", "rmsle", "logloss", "nll")
-    + ("perplexity", "deviance", "time", "seconds", "merror", "mlogloss")
+    {"loss", "error", "err", "mse", "rmse", "mae", "mape", "rmsle", "logloss", "nll"}
+    | {"perplexity", "deviance", "time", "seconds", "merror", "mlogloss"}
 )
 _LARGE_IS_GOOD = frozenset(
-    ("accuracy", "acc", "auc", "auroc", "score", "precision", "recall", "r2", "map")
-    + ("iou", "dice", "mcc", "kappa", "reward", "return", "bleu", "f")
+    {"accuracy", "acc", "auc", "auroc", "score", "precision", "recall", "map"}
+    | {"iou", "dice", "mcc", "kappa", "reward", "return", "bleu", "f", "r"}
 )
 
 

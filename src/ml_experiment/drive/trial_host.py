@@ -96,9 +96,15 @@ class ScriptHost:
             ending = self._run(task, trial, run)
         finally:
             console.stop()
-        return replica.result_of(
+        result = replica.result_of(
             trial, task=task, seconds=time.monotonic() - began, **ending
         )
+        if result.user_attrs or result.system_attrs:
+            # Anything may be in there, and the driver has none of the script's classes.
+            from ml_experiment.search.results import settled
+
+            result = settled(result, len(result.values or ()))
+        return result
 
     def _run(
         self, task: TrialTask, trial: optuna.Trial, run: RunDirectory

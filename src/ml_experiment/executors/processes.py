@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 _STOP_S = 5.0
 # A worker that is killed from outside while it starts is started again, but not for ever.
-_STARTS = 5
+_STARTS = 20
 
 
 class ProcessExecutor:

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.outcome import Outcome
 
+_COMMON = frozenset({"event", "time"})
+
 SCHEMA = "ml-experiment/record/1"
 
 ASPECTS = (
@@ -178,7 +180,25 @@ def _fitting(evidence: _Evidence) -> Aspect:
     if not started:
         return _missing("the run ended before the job's function was called")
     params = started[0]["params"]
-    return _recorded(_plural(len(params), "parameter"), {"params": params})
+    details = {"params": params}
+    groups = evidence.of_kind("group")
+    if not groups:
+        return _recorded(_plural(len(params), "parameter"), details)
+    search = {name: item for name, item in groups[-1].items() if name not in _COMMON}
+    config = read_json(evidence.run.config) or {}
+    details |= {"search": search, "param_space": config.get("param_space")}
+    sampler, trials = search["sampler"]["name"], search["num_trials"]
+    return _recorded(f"{_plural(trials, 'trial')} drawn by {sampler}", details)
+
+
+def _best_trial(evidence: _Evidence) -> dict[str, Any] | None:
+    """Return number, params and metrics of a group's best trial."""
+    groups, bests = evidence.of_kind("group"), evidence.of_kind("best")
+    if not groups or not bests:
+        return None
+    best = {name: value for name, value in bests[-1].items() if name not in _COMMON}
+    values = best.pop("values")
+    return best | {"metrics": dict(zip(groups[-1]["metrics"], values, strict=False))}
 
 
 def _evaluation(evidence: _Evidence) -> Aspect:
@@ -192,6 +212,10 @@ def _evaluation(evidence: _Evidence) -> Aspect:
         for event in evidence.of_kind("artifact")
     ]
     details = {"metrics": last, "steps": steps, "artifacts": artifacts}
+    best = _best_trial(evidence)
+    if best is not None:
+        last |= best["metrics"]
+        details["best_trial"] = best
     if not last:
         return _missing("no metric was returned", details)
     shown = ", ".join(f"{name}={value}" for name, value in list(last.items())[:4])

@@ -37,6 +37,9 @@ _UNWRITABLE = re.compile(
 )
 _NO_DATABASE = re.compile(r"file is not a database|malformed", re.IGNORECASE)
 
+_NO_DRIVER = re.compile(r"No module named '(\w+)'")
+_PACKAGES = {"boto3": "'ml-experiment[s3]'", "psycopg": "'psycopg[binary]'"}
+
 # Codes by which MLflow says that the request itself is wrong: sending it again is no use.
 _REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "INVALID_STATE"})
 
@@ -94,6 +97,10 @@ def _known(text: str, uri: str, what: str) -> str | None:
 
 
 def _unknown(text: str, uri: str, settings: Settings) -> str:
+    driver = _NO_DRIVER.search(text)
+    if driver:
+        package = _PACKAGES.get(driver[1], driver[1])
+        return f"{uri} needs the module '{driver[1]}'\n  pip install {package}"
     said = settings.mask(text).strip().splitlines()[0]
     shown = said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}\u2026"
     if _UNWRITABLE.search(text):

@@ -122,6 +122,11 @@ def _listen() -> None:
 def _opened(connection: Any, _record: object) -> None:
     if isinstance(connection, sqlite3.Connection):
         connection.execute(f"PRAGMA busy_timeout={int(_BUSY_S * 1000)}")
+        (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+        if mode == "wal":
+            # A commit need not wait for the disk: a power cut loses the last ones, never
+            # the database, and the run directory has them all.
+            connection.execute("PRAGMA synchronous=NORMAL")
         _connections.append(connection)
 
 

@@ -7,11 +7,13 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _HARNESS = """
 import json, os, sys, types

@@ -28,7 +28,7 @@ def test_entropy_that_user_code_takes_from_the_system_is_named(
     """The record says which call, and where."""
     [found] = controlled(script).part["uncontrolled"]
 
-    assert call.split(".")[0] in found["what"]
+    assert call.split(".", maxsplit=1)[0] in found["what"]
     assert found["where"] == "train.py:2"
     assert found["count"] >= 1
 
@@ -140,7 +140,7 @@ def test_the_order_of_sets_repeats_with_the_childs_environment(
     from ml_experiment.config.determinism import child_environment
 
     script = "def main(): out(x=list({'a', 'b', 'c', 'd', 'e', 'f', 'g'}))"
-    environments = [
+    environments: list[Any] = [
         child_environment(seed=seed, deterministic=True, cpus=1, current_env={})
         for seed in (1, 1, 2, 3, 4, 5)
     ]

@@ -21,13 +21,11 @@ if TYPE_CHECKING:
 
 def test_code_of_python_and_of_packages_is_not_the_users() -> None:
     """Only files that are neither installed nor Python's, and what is typed in, count."""
-    import pytest as installed
-
     assert is_user_file(__file__)
     assert is_user_file("<stdin>")
     assert is_user_file("<ipython-input-3-abc>")
     assert not is_user_file("<frozen importlib._bootstrap>")
-    assert not is_user_file(str(installed.__file__))
+    assert not is_user_file(str(pytest.__file__))
     assert not is_user_file(str(importlib.__file__))
     assert not is_user_file(str(sys.modules["ml_experiment.capture.entropy"].__file__))
 
@@ -53,7 +51,7 @@ def test_a_site_is_the_line_of_the_users_code() -> None:
     frame = sys._getframe()
     site = site_of(frame)
 
-    assert site.where.endswith(f"test_places.py:{frame.f_lineno - 1}")
+    assert site.where.endswith(f"test_places.py:{frame.f_lineno - 2}")
     assert site.direct
 
 

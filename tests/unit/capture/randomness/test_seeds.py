@@ -242,7 +242,7 @@ def test_seeds_handed_to_libraries_are_told_from_those_they_make_up(
 
     result = controlled(script)
 
-    assert sorted(value for _, value in result.seeds()) == [41, 42, 43]
+    assert sorted(str(value) for _, value in result.seeds()) == ["41", "42", "43"]
     assert result.part["seeds_of_libraries"] > 0
     assert {event["via"] for event in result.events if event["event"] == "seeded"} == {
         "sklearn.utils.validation"
@@ -347,7 +347,8 @@ def test_end_states_differ_where_more_was_drawn(controlled: Controller) -> None:
         "import os, random, numpy as np\n"
         "def main():\n"
         "    own = np.random.default_rng(1)\n"
-        "    for _ in range(int(os.environ['N'])): random.random(); np.random.rand(); own.random()\n"
+        "    for _ in range(int(os.environ['N'])):\n"
+        "        random.random(); np.random.rand(); own.random()\n"
     )
 
     one, two = controlled(script, N="1").part, controlled(script, N="2").part

@@ -1,5 +1,7 @@
 """Under control, everything about the generators is as it is without."""
 
+# ruff: noqa: E501 - scripts, which are indented
+
 from __future__ import annotations
 
 import subprocess
