@@ -82,7 +82,7 @@ def loaded_once(
     once = _Once(read or loader.load_data, on_loaded)
     outer = DataLoader.current
     DataLoader.current = loader
-    owner.load_data = classmethod(lambda _: once())  # type: ignore[method-assign]
+    owner.load_data = classmethod(lambda _: once())  # type: ignore[method-assign, assignment]
     try:
         yield
     finally:

@@ -547,7 +547,7 @@ def test_workers_killed_at_random_lose_nothing(trials: Any) -> None:
                 group.executor.submit(left.pop(0))
             if kills < 8 and chance.random() < 0.3:
                 kills += 1
-                victim = chance.choice(group.executor.pids)  # type: ignore[attr-defined]
+                victim = chance.choice(group.executor.pids)
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(victim, signal.SIGKILL)
             for each in group.executor.wait(chance.random() * 0.1):

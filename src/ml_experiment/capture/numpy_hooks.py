@@ -198,11 +198,11 @@ class NumpyRandom(LibraryControl):
             result = original(*args, **kwargs)
             if not self.observations.is_quiet:
                 self.note_global_seed(explicit=True)
-                value = repr((args, kwargs))
                 nearest = outside(caller(), _SELF)
-                self.observations.seeded(
-                    "numpy", f"numpy.random.{name}", value, nearest
-                )
+                with contextlib.suppress(Exception):  # the user's call must go on
+                    self.observations.seeded(
+                        "numpy", f"numpy.random.{name}", repr((args, kwargs)), nearest
+                    )
             return result
 
         for home in (mtrand, self._random):

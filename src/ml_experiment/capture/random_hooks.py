@@ -78,9 +78,10 @@ class PythonRandom(LibraryControl):
             if self is control._random._inst and not control.observations.is_quiet:
                 nearest = outside(caller(), _SELF)
                 control.note_global_seed(explicit=True)
-                control.observations.seeded(
-                    "random", "random.setstate", repr(state), nearest
-                )
+                with contextlib.suppress(Exception):  # the user's call must go on
+                    control.observations.seeded(
+                        "random", "random.setstate", repr(state), nearest
+                    )
 
         return setstate
 

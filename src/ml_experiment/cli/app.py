@@ -18,6 +18,7 @@ from ml_experiment.cli.options import (
     DockerContext,
     Dockerfile,
     DockerImage,
+    Force,
     Kind,
     MetricDirection,
     MetricKey,
@@ -27,6 +28,7 @@ from ml_experiment.cli.options import (
     ParamSpace,
     Pruner,
     RayOptions,
+    Resume,
     Sampler,
     Scripts,
     Seed,
@@ -144,6 +146,8 @@ def run(
     data: DataGlobs = None,
     tags: Tags = None,
     description: Description = None,
+    resume: Resume = False,
+    force: Force = False,
 ) -> None:
     """Run a job; `ml-experiment [OPTIONS] [SCRIPTS]...` is short for this."""
     from ml_experiment.cli.run import run_scripts

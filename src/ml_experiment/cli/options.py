@@ -156,3 +156,13 @@ Description = Annotated[
     str | None,
     typer.Option("--description", metavar="TEXT", help="What this run is about."),
 ]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with the latest unfinished group of this name."
+    ),
+]
+Force = Annotated[
+    bool,
+    typer.Option("--force", help="Resume although config, code or data have changed."),
+]

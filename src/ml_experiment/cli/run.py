@@ -5,25 +5,32 @@ from __future__ import annotations
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.entry_point import check_parameters, read_entry_point
 from ml_experiment.config.environment import load_environment
 from ml_experiment.config.loading import load
+from ml_experiment.config.models import JobTypes
 from ml_experiment.errors import ConfigError, ParameterError
+from ml_experiment.record.directory import all_runs
 from ml_experiment.record.prepare import Request
-from ml_experiment.supervise.start import exit_status, run_job
+from ml_experiment.supervise.recover import recover
+from ml_experiment.supervise.start import Terminal, exit_status, resume_job, run_job
+from ml_experiment.verify.resume import differences, unfinished_group
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ml_experiment.config.environment import Environment
     from ml_experiment.config.loading import Loaded
-    from ml_experiment.config.models import JobConfig
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.supervise.session import Closed
+
+
+_NO_FIELDS = frozenset({"config_file", "scripts", "resume", "force"})
+_SHOWN_CHANGES = 8
 
 
 def run_scripts(options: Mapping[str, Any]) -> int:
@@ -43,7 +50,7 @@ def run_scripts(options: Mapping[str, Any]) -> int:
     overrides = {
         name: value
         for name, value in options.items()
-        if name not in {"config_file", "scripts"} and value is not None
+        if name not in _NO_FIELDS and value is not None
     }
     loaded = load(path, overrides, options["scripts"] or [])
     config = loaded.config
@@ -52,42 +59,81 @@ def run_scripts(options: Mapping[str, Any]) -> int:
         _check_against_script(loaded, Path(script))
     cwd = Path.cwd()
     environment = load_environment(cwd)
+    resume = Resumption(force=options["force"]) if options["resume"] else None
     for number, script in enumerate(config.run, start=1):
-        status = _run_one(config, Path(script), path, cwd, environment)
+        request = Request(
+            config=config,
+            script=Path(script),
+            cwd=cwd,
+            command=["ml-experiment", *sys.argv[1:]],
+            started_by="cli",
+            environment=environment,
+            config_file=path,
+        )
+        status = _run_one(request, resume)
         if status != 0:
             _say_what_was_left(config.run[number:])
             return status
     return 0
 
 
-def _run_one(
-    config: JobConfig,
-    script: Path,
-    config_file: Path | None,
-    cwd: Path,
-    environment: Environment,
-) -> int:
-    request = Request(
-        config=config,
-        script=script,
-        cwd=cwd,
-        command=["ml-experiment", *sys.argv[1:]],
-        started_by="cli",
-        environment=environment,
-        config_file=config_file,
-    )
+def _run_one(request: Request, resume: Resumption | None) -> int:
+    environment = request.environment
     began = time.monotonic()
     _flush()
-    run, closed = run_job(
-        request,
+    variables = (
         dict(os.environ)
         | environment.dotenv
-        | {"MLFLOW_TRACKING_URI": environment.tracking_uri},
-        stdout=_descriptor(sys.stdout),
-        stderr=_descriptor(sys.stderr),
+        | {"MLFLOW_TRACKING_URI": environment.tracking_uri}
     )
+    terminal = Terminal(
+        stdout=_descriptor(sys.stdout), stderr=_descriptor(sys.stderr), on_look=None
+    )
+    if resume is None:
+        run, closed = run_job(request, variables, terminal)
+    else:
+        run, forced = resume.find(request)
+        closed = resume_job(run, request, variables, terminal, forced=forced)
     _say_how_it_ended(run, closed, time.monotonic() - began)
     return exit_status(closed)
+
+
+@dataclass(frozen=True)
+class Resumption:
+    """The wish to go on with a group.
+
+    Attributes:
+        force: Go on although something has changed.
+    """
+
+    force: bool
+
+    def find(self, request: Request) -> tuple[RunDirectory, list[str]]:
+        """Return the group to go on with, and what has changed since.
+
+        Raises:
+            ConfigError: There is none, it is running, or something has changed.
+        """
+        config = request.config
+        if config.kind is not JobTypes.GROUP:
+            raise ConfigError(
+                f"only groups can be resumed, and this is kind {config.kind.value}",
+                source="--resume",
+            )
+        run = unfinished_group(
+            all_runs(request.environment.runs_root), config, request.script
+        )
+        if recover(run) == "running":
+            raise ConfigError(f"{run.run_id} is running", source="--resume")
+        changes = differences(run, config)
+        if changes and not self.force:
+            raise ConfigError(
+                f"{run.run_id} cannot go on, as something has changed\n  "
+                + "\n  ".join(changes[:_SHOWN_CHANGES]),
+                source="--resume",
+                hint="change it back, start anew without --resume, or add --force",
+            )
+        return run, changes
 
 
 def _descriptor(stream: Any) -> int | None:

@@ -138,11 +138,13 @@ class GroupDriver:
                 setup = self._setup()
                 self._on_loaded()
                 executor.describe(setup)
+                self._view.publish(self._order.told_trials())
                 stack.callback(
                     shutil.rmtree, self._run.path / _DATA, ignore_errors=True
                 )
                 self._loop(executor)
                 executor.shutdown()
+        self._on_loaded()
         self._finish()
 
     def _announce(self) -> None:
@@ -160,7 +162,6 @@ class GroupDriver:
         if results:
             told = self._order.replay(results, self._files.drawn())
             self._events.resumed(len(results), len(told))
-            self._view.publish(self._order.told_trials())
 
     def _start(self) -> Executor:
         factory = executor_factory("processes")

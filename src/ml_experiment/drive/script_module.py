@@ -11,15 +11,13 @@ import sys
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ml_experiment.drive.context import process_context
 from ml_experiment.errors import ScriptError
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ml_experiment.drive.spec import JobSpec
 
 NAME = "__mp_main__"
@@ -60,12 +58,11 @@ class ScriptModule:
     def _import(self) -> None:
         from ml_experiment.drive import experiment
 
-        def stop(
-            spec: JobSpec, _args: tuple[Any, ...], _kw: Mapping[str, Any]
-        ) -> NoReturn:
+        def stop(spec: JobSpec, *_: object) -> NoReturn:
             raise _JobCalledError(spec)
 
-        run_job, experiment.run_job = experiment.run_job, stop
+        run_job = experiment.run_job
+        experiment.run_job = stop  # type: ignore[assignment]  # for as long as this takes
         try:
             source = Path(self._path).read_bytes()
             code = compile(source, self._path, "exec", dont_inherit=True)

@@ -15,7 +15,7 @@ from ml_experiment.errors import ResultError, nearest
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import optuna
 
@@ -70,7 +70,7 @@ class TrialCall(CallbackDispatcher):
         """
         try:
             value = function()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again if none of ours
             self._take(error)
             return None
         return self._steps(value) if isinstance(value, Generator) else value
@@ -94,7 +94,7 @@ class TrialCall(CallbackDispatcher):
         else:
             self._report_step(metrics, step)
 
-    def _steps(self, steps: Generator[Any, Any, Any]) -> Iterator[Any]:
+    def _steps(self, steps: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         given = False
         while True:
             try:

@@ -6,16 +6,22 @@ modules is looked up again only when there are new ones.
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from ml_experiment.capture.determinism import loaded_libraries
 from ml_experiment.capture.modules import local_modules
 from ml_experiment.drive.parameters import json_value
-from ml_experiment.record.directory import write_json
+from ml_experiment.record.directory import write_atomically
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from ml_experiment.drive.context import ProcessContext
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.journal import Journal
@@ -52,15 +58,17 @@ class LoadedLibraries:
     def __init__(self, modules: LocalModules) -> None:
         self._modules = modules
         self._version = -1
-        self._found: object = None
+        self._written: Path | None = None
 
-    def now(self) -> object:
-        """Return what goes into the record."""
-        if self._version != self._modules.version or self._modules.changed():
-            self._modules.now()
-            self._version = self._modules.version
-            self._found = json_value(loaded_libraries())
-        return self._found
+    def write(self, path: Path) -> None:
+        """Write the document, or link the one of an earlier trial, if it is the same."""
+        self._modules.now()
+        if self._version == self._modules.version and self._written is not None:
+            with contextlib.suppress(OSError):
+                os.link(self._written, path)
+                return
+        _write(path, loaded_libraries())
+        self._version, self._written = self._modules.version, path
 
 
 def record_end(
@@ -70,13 +78,19 @@ def record_end(
     libraries: LoadedLibraries,
 ) -> None:
     """End the watch over random generators, and write what was seen."""
-    steps = {
-        "stochasticity": lambda: json_value(context.control.end()),
-        "libraries": libraries.now,
+    steps: dict[str, Callable[[Path], None]] = {
+        "stochasticity": lambda path: _write(path, context.control.end()),
+        "libraries": libraries.write,
     }
-    for name, describe in steps.items():
+    for name, write in steps.items():
         try:
-            write_json(run.part(name), describe())
+            write(run.part(name))
         except Exception as error:  # noqa: BLE001 - the user's result matters more
             reason = f"{type(error).__name__}: {error}"
             journal.write("note", text=f"{name} could not be captured: {reason}")
+
+
+def _write(path: Path, value: object) -> None:
+    # On one line: the encoder that breaks lines is several times slower.
+    text = json.dumps(json_value(value), ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text + "\n")

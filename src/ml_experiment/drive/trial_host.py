@@ -6,6 +6,7 @@ executes an experiment, and leaves the same traces in a run directory of its own
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import time
@@ -57,6 +58,8 @@ class ScriptHost:
         self._cwd = hello.cwd
         install_hooks(hello.seed)
         self._script = ScriptModule(hello.script)
+        # Needed soon; imported now, while the driver is still at its own work.
+        importlib.import_module("ml_experiment.search.replica")
         self._environment = load_environment(Path(hello.cwd))
         self._modules = LocalModules()
         self._libraries = LoadedLibraries(self._modules)

@@ -176,4 +176,3 @@ def executor_factory(name: str) -> ExecutorFactory:
         raise ConfigError(f"no executor '{name}'; {unknown_name(name, sorted(found))}")
     factory: ExecutorFactory = found[name].load()
     return factory
-

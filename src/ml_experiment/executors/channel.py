@@ -59,7 +59,11 @@ class BlockingChannel:
 
     def close(self) -> None:
         """Close both descriptors; again is no harm."""
-        descriptors, self._reading, self._writing = (self._reading, self._writing), -1, -1
+        descriptors, self._reading, self._writing = (
+            (self._reading, self._writing),
+            -1,
+            -1,
+        )
         for descriptor in descriptors:
             if descriptor >= 0:
                 os.close(descriptor)

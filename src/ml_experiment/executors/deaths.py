@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.executors.base import Broken
 
+
 if TYPE_CHECKING:
     from ml_experiment.search.messages import TrialResult, TrialTask
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from ml_experiment.errors import MlExperimentError
 from ml_experiment.executors.channel import BlockingChannel
 from ml_experiment.executors.orphans import end_with_driver
+from ml_experiment.worker import user_traceback
 
 
 if TYPE_CHECKING:
@@ -97,8 +98,10 @@ def _explained(hello: WorkerHello, error: BaseException) -> str:
         return str(error)
     if isinstance(error, SystemExit):
         text = f"it called sys.exit({error.code!r})"
+    elif isinstance(error, SyntaxError):
+        text = "".join(traceback.format_exception_only(error)).strip()
     else:
-        text = "".join(traceback.format_exception(error)).strip()
+        text = user_traceback(error).strip()
     return f"{hello.script}: a worker could not import it\n{text}"
 
 

@@ -30,6 +30,7 @@ class Manifest:
         seed_drawn: The seed was not given but drawn from the operating system.
         deterministic: The config's switch: ``"true"``, ``"warn"`` or ``"false"``.
         data: Globs declared as data by the config.
+        forced: What had changed when the run was resumed by force.
         tracking_uri_masked: Where the run is to be published, without credentials.
     """
 
@@ -53,6 +54,7 @@ class Manifest:
     log_seeds: bool = True
     log_system_info: bool = True
     delete_if_failed: bool = False
+    forced: list[str] = field(default_factory=list)
 
     @property
     def script_name(self) -> str:

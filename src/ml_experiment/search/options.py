@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ml_experiment.config.distributions import Space
 from ml_experiment.errors import ConfigError, MissingExtraError, unknown_name
+
+
+if TYPE_CHECKING:
+    from ml_experiment.config.distributions import Space
 
 T = TypeVar("T")
 

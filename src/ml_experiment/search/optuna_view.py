@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from optuna.study import StudyDirection  # noqa: TID253 - for groups only
+
 from ml_experiment.search.study import quiet
 
 
@@ -38,7 +40,7 @@ class OptunaView:
     ) -> None:
         self._storage = storage
         self._name = study_name
-        self._directions = list(directions)
+        self._directions = [StudyDirection[each.upper()] for each in directions]
         self._study: Study | None = None
         self._count = 0
         self._pause = 0

@@ -77,7 +77,7 @@ class Replica:
         )
         return self._trial(storage, task)
 
-    def result_of(
+    def result_of(  # noqa: PLR0917 - the order of what is known of a trial's end
         self,
         trial: Trial | None,
         state: State,

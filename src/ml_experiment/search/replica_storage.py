@@ -15,13 +15,13 @@ from optuna.distributions import (  # noqa: TID253 - for groups only
 )
 from optuna.storages import BaseStorage  # noqa: TID253
 from optuna.study import StudyDirection  # noqa: TID253
-from optuna.trial import FrozenTrial, TrialState  # noqa: TID253
 
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping, Sequence
 
     from optuna.study._frozen import FrozenStudy
+    from optuna.trial import FrozenTrial, TrialState
 
 _STUDY = 0
 

@@ -123,7 +123,12 @@ def cmaes_sampler(request: Request) -> BaseSampler:
     return _built(
         request,
         CmaEsSampler,
-        without=("independent_sampler", "source_trials", "restart_strategy", "inc_popsize"),
+        without=(
+            "independent_sampler",
+            "source_trials",
+            "restart_strategy",
+            "inc_popsize",
+        ),
         independent_sampler=_random(request.seed),
     )
 
@@ -210,7 +215,9 @@ def partialfixed_sampler(request: Request) -> BaseSampler:
                 f"{ask}allowed: {', '.join(names)}",
                 field="sampler.fixed_params",
             )
-    name, options = named(request.options.get("base_sampler"), DEFAULT_SAMPLER, "sampler")
+    name, options = named(
+        request.options.get("base_sampler"), DEFAULT_SAMPLER, "sampler"
+    )
     base = make_sampler(
         Request(
             name=name,

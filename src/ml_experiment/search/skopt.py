@@ -122,7 +122,7 @@ class SkoptSampler(BaseSampler):
         known: list[FrozenTrial],
         space: dict[str, BaseDistribution],
     ) -> list[Any]:
-        from skopt import Optimizer
+        from skopt import Optimizer  # type: ignore[import-not-found]
 
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         points = [
@@ -145,7 +145,11 @@ class SkoptSampler(BaseSampler):
 
 def _dimension(distribution: BaseDistribution) -> Any:
     """Return what skopt calls a dimension; a choice is the number of its value."""
-    from skopt.space import Categorical, Integer, Real
+    from skopt.space import (  # type: ignore[import-not-found]
+        Categorical,
+        Integer,
+        Real,
+    )
 
     match distribution:
         case FloatDistribution(low=low, high=high, log=log):
@@ -154,7 +158,8 @@ def _dimension(distribution: BaseDistribution) -> Any:
             return Integer(0, (high - low) // step)
         case CategoricalDistribution(choices=choices):
             return Categorical(list(range(len(choices))))
-    raise TypeError(distribution)
+        case _:
+            raise TypeError(distribution)
 
 
 def _to_skopt(distribution: BaseDistribution, value: Any) -> Any:
@@ -163,7 +168,8 @@ def _to_skopt(distribution: BaseDistribution, value: Any) -> Any:
             return (int(value) - low) // step
         case CategoricalDistribution():
             return int(distribution.to_internal_repr(value))
-    return float(value)
+        case _:
+            return float(value)
 
 
 def _to_optuna(distribution: BaseDistribution, value: Any) -> Any:
@@ -174,7 +180,8 @@ def _to_optuna(distribution: BaseDistribution, value: Any) -> Any:
             return distribution.to_external_repr(int(value))
         case FloatDistribution(low=low, high=high):
             return min(max(float(value), low), high)
-    raise TypeError(distribution)
+        case _:
+            raise TypeError(distribution)
 
 
 def _finite(value: float | None) -> float:

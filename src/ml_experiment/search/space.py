@@ -99,11 +99,12 @@ def suggest_leaf(trial: BaseTrial, name: str, leaf: ParamDistribution) -> object
         case Choice():
             values = by_label(leaf)
             chosen = trial.suggest_categorical(name, [label for label, _ in values])
-            return _fresh(next(value for label, value in values if same(label, chosen)))
-    raise ConfigError(f"{name}: no sampler can draw from {leaf}", field=_FIELD)
+            return _fresh(_meant(values, chosen))
+        case _:
+            raise ConfigError(f"{name}: no sampler draws from {leaf}", field=_FIELD)
 
 
-Label: TypeAlias = "None | bool | int | float | str"
+Label: TypeAlias = "bool | int | float | str | None"
 
 
 def by_label(choice: Choice) -> list[tuple[Label, object]]:
@@ -210,9 +211,7 @@ def _named(name: str, space: Space, value: Any) -> dict[str, object]:
     elif isinstance(space, Choice):
         text = json.dumps(value)
         labels = by_label(space)
-        named[name] = next(
-            label for label, each in labels if json.dumps(each) == text
-        )
+        named[name] = next(label for label, each in labels if json.dumps(each) == text)
     else:
         named[name] = value
     return named
@@ -246,6 +245,12 @@ def _possible_names(space: Mapping[str, Space]) -> Iterator[str]:
             if isinstance(leaf.times, ParamDistribution):
                 yield length(name)
             yield element(name, 0)
+
+
+def _meant(values: list[tuple[Label, object]], chosen: object) -> object:
+    """Return the value with this label; a fixed parameter may be ``1`` for ``1.0``."""
+    exact = [value for label, value in values if same(label, chosen)]
+    return (exact or [value for label, value in values if label == chosen])[0]
 
 
 def _last(leaf: Range) -> int:

@@ -83,6 +83,12 @@ def _row_chunks(numpy: Any, rows: Any) -> Iterator[memoryview]:
         yield from _row_chunks(numpy, rows[start : start + step])
 
 
+def is_sparse(value: object) -> bool:
+    """Whether this is one of SciPy's sparse matrices or arrays."""
+    known = getattr(loaded("scipy.sparse"), "issparse", None)
+    return known is not None and bool(known(value))
+
+
 def is_plain_tensor(value: object) -> bool:
     """Whether this is a PyTorch tensor in main memory that is nothing but its numbers."""
     torch = loaded("torch")

@@ -23,7 +23,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.sharing.arrays import is_array, loaded
+from ml_experiment.sharing.arrays import is_array, is_sparse, loaded
 from ml_experiment.sharing.digests import Digester
 from ml_experiment.sharing.faults import parts_of
 
@@ -128,13 +128,13 @@ def kind_of(value: object) -> str | None:
         known = getattr(pandas, name, None)
         if known is not None and isinstance(value, known):
             return kind
-    sparse = loaded("scipy.sparse")
-    if sparse is not None and getattr(sparse, "issparse", lambda _: False)(value):
+    if is_sparse(value):
         return "sparse"
     tensor = getattr(loaded("torch"), "Tensor", None)
     return "tensor" if tensor is not None and isinstance(value, tensor) else None
 
 
+_SPARSE_PARTS = ("data", "indices", "indptr", "coords", "offsets", "row", "col")
 _PANDAS_KINDS = (("DataFrame", "table"), ("Series", "series"), ("Index", "index"))
 
 
@@ -177,7 +177,6 @@ def _bytes(value: Any, kind: str | None) -> int | None:
     if kind == "index":
         return int(value.memory_usage())
     if kind == "sparse":
-        names = ("data", "indices", "indptr", "coords", "offsets", "row", "col")
-        parts = (getattr(value, name, None) for name in names)
-        return sum(int(part.nbytes) for part in parts if is_array(part))
+        arrays = [getattr(value, name, None) for name in _SPARSE_PARTS]
+        return sum(int(each.nbytes) for each in arrays if hasattr(each, "nbytes"))
     return len(value) if isinstance(value, (bytes, bytearray)) else None

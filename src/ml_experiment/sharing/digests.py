@@ -12,6 +12,7 @@ from ml_experiment.sharing.arrays import (
     holds_bytes,
     is_array,
     is_plain_tensor,
+    is_sparse,
     loaded,
     tensor_bytes,
 )
@@ -73,24 +74,26 @@ class Digester:
         return digest
 
     def _digest_data(self, value: Any) -> bytes | None:
+        """Return the digest of an array or a table; ``None`` if it is neither."""
         if is_array(value):
             return self._array(value)
-        pandas = loaded("pandas")
-        if pandas is not None and hasattr(pandas, "DataFrame"):
-            if isinstance(value, pandas.DataFrame):
-                return self._table(value)
-            if isinstance(value, pandas.Series):
-                parts = [value.name, str(value.dtype), value.index]
-                return self._node("series", [*parts, self._column(value)])
-            if isinstance(value, pandas.Index):
-                return self._index(value)
         if is_plain_tensor(value):
             head = [str(value.dtype), *map(str, value.shape)]
             return self._bytes("tensor", head, chunks(tensor_bytes(value), "C"))
-        sparse = loaded("scipy.sparse")
-        if sparse is not None and getattr(sparse, "issparse", lambda _: False)(value):
+        if is_sparse(value):
             return self._sparse(value)
-        return None
+        return self._digest_pandas(value)
+
+    def _digest_pandas(self, value: Any) -> bytes | None:
+        pandas = loaded("pandas")
+        if not hasattr(pandas, "DataFrame"):
+            return None
+        if isinstance(value, pandas.DataFrame):
+            return self._table(value)
+        if isinstance(value, pandas.Series):
+            parts = [value.name, str(value.dtype), value.index]
+            return self._node("series", [*parts, self._column(value)])
+        return self._index(value) if isinstance(value, pandas.Index) else None
 
     def _node(self, kind: str, parts: Iterable[object]) -> bytes:
         return _hash(kind, [self._digest(part) for part in parts])
@@ -148,7 +151,9 @@ class Digester:
         if hasattr(raw, "_mask") and hasattr(raw, "_data"):
             # What is below the mask means nothing.
             empty = raw.isna()
-            return self._node("masked", [raw.to_numpy(raw.dtype.numpy_dtype, na_value=0), empty])
+            return self._node(
+                "masked", [raw.to_numpy(raw.dtype.numpy_dtype, na_value=0), empty]
+            )
         return self._items("items", column.tolist())
 
     def _sparse(self, matrix: Any) -> bytes:
@@ -189,15 +194,15 @@ class Digester:
         return _hash(kind, [self._digest(item) for item in items])
 
     def _object(self, value: Any) -> bytes:
-        reduced = value.__reduce_ex__(_REDUCE_PROTOCOL)
+        reduced: Any = value.__reduce_ex__(_REDUCE_PROTOCOL)
         if isinstance(reduced, str):
             return _hash("global", [_name_of(type(value)).encode(), reduced.encode()])
-        call, arguments, *rest = reduced
-        state, items, pairs, *_ = [*rest, None, None, None]
-        parts = [call, arguments, state]
+        # Missing parts count as those that are None.
+        call, arguments, state, items, pairs, *_ = (*reduced, None, None, None)
         listed = None if items is None else list(items)
         mapped = None if pairs is None else dict(pairs)
-        return self._node(_name_of(type(value)), [*parts, listed, mapped])
+        parts = [call, arguments, state, listed, mapped]
+        return self._node(_name_of(type(value)), parts)
 
 
 def _plain_text(value: object) -> bytes:

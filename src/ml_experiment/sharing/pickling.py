@@ -33,6 +33,7 @@ if TYPE_CHECKING:
             """Write a block; return its offset and its length, in bytes."""
             ...
 
+
 PROTOCOL = 5
 
 
@@ -53,7 +54,9 @@ def _same_class(array: Any, kind: type) -> Any:
 def _file_map(name: str, dtype: Any, offset: int, shape: Any, order: Any) -> Any:
     import numpy as np
 
-    return np.memmap(name, dtype=dtype, mode="r", offset=offset, shape=shape, order=order)
+    return np.memmap(
+        name, dtype=dtype, mode="r", offset=offset, shape=shape, order=order
+    )
 
 
 def _masked(data: Any, mask: Any, fill_value: Any) -> Any:

@@ -32,7 +32,7 @@ from ml_experiment.sharing.pickling import PROTOCOL, ValuePickler, ValueUnpickle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import IO
+    from typing import IO, Self
 
 BYTES_NAME = "bytes.bin"
 VALUE_NAME = "value.pickle"
@@ -129,7 +129,7 @@ class _ByteFile:
         self._file: IO[bytes] = path.open("wb", buffering=0)
         self._position = 0
 
-    def __enter__(self) -> _ByteFile:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

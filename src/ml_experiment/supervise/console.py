@@ -30,6 +30,11 @@ class _Stream:
                 return b""
         return os.read(self._descriptor, _CHUNK)
 
+    def skip(self) -> None:
+        """Leave out what is there already."""
+        while self.read():
+            pass
+
     def show(self, data: bytes) -> None:
         """Write to the terminal; a terminal that is gone is not written to again."""
         view = memoryview(data)
@@ -51,13 +56,22 @@ class ConsoleCopy:
         run: The run whose streams are copied into ``console.txt``.
         stdout: File descriptor that standard output is shown on; ``None`` for nowhere.
         stderr: The same for standard error.
+        goes_on: The run was begun before; what it said then is not copied again.
     """
 
     def __init__(
-        self, run: RunDirectory, *, stdout: int | None, stderr: int | None
+        self,
+        run: RunDirectory,
+        *,
+        stdout: int | None,
+        stderr: int | None,
+        goes_on: bool = False,
     ) -> None:
         self._streams = (_Stream(run.stdout, stdout), _Stream(run.stderr, stderr))
-        self._console = run.console.open("wb", buffering=0)
+        self._console = run.console.open("ab" if goes_on else "wb", buffering=0)
+        if goes_on:
+            for stream in self._streams:
+                stream.skip()
         self._last: _Stream | None = None
         self._at_line_start = True
 

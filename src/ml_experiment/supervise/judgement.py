@@ -50,7 +50,7 @@ def judge(
         out_of_memory: The kernel killed a process for want of memory meanwhile.
         stderr: The end of its standard error, where Python's last words may be.
     """
-    ended = next((event for event in events if event["event"] == "ended"), None)
+    ended = _last_end(events)
     if exit_code is not None and exit_code < 0:
         return _by_signal(-exit_code, out_of_memory=out_of_memory, stderr=stderr)
     if ended is not None and ended["status"] != "FINISHED":
@@ -72,6 +72,16 @@ def judge(
             reason += f": {last.strip().splitlines()[-1]}"
         return _outcome("FAILED", reason, exit_code, traceback=last)
     return _outcome("FINISHED", "", exit_code)
+
+
+def _last_end(events: Sequence[Event]) -> Event | None:
+    """Return how the run's last start ended; a group may have been resumed."""
+    for event in reversed(events):
+        if event["event"] == "started":
+            return None
+        if event["event"] == "ended":
+            return event
+    return None
 
 
 def _outcome(

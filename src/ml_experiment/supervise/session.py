@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ml_experiment.record.journal import JournalReader, read_journal
 from ml_experiment.record.locks import hold
+from ml_experiment.record.memory import out_of_memory_kills
 from ml_experiment.record.model import build_record, write_record
 from ml_experiment.record.outcome import Outcome, write_outcome
 from ml_experiment.supervise.console import ConsoleCopy
 from ml_experiment.supervise.judgement import judge
-from ml_experiment.supervise.memory import out_of_memory_kills
 
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ class Supervisor:
         companions: Its capture process and publisher, already started.
         stdout: File descriptor to show the job's standard output on, or ``None``.
         stderr: The same for standard error.
+        goes_on: The run was begun before, and is resumed now.
     """
 
     def __init__(
@@ -68,18 +69,26 @@ class Supervisor:
         *,
         stdout: int | None,
         stderr: int | None,
+        goes_on: bool = False,
     ) -> None:
         self._run = run
         self._companions = companions
         self._lock = hold(run.owner_lock)
         self._kills_before = out_of_memory_kills()
-        self._console = ConsoleCopy(run, stdout=stdout, stderr=stderr)
+        self._console = ConsoleCopy(run, stdout=stdout, stderr=stderr, goes_on=goes_on)
 
-    def watch(self, process: Watched, *, until_end_event: bool = False) -> None:
+    def watch(
+        self,
+        process: Watched,
+        *,
+        until_end_event: bool = False,
+        on_look: Callable[[], None] | None = None,
+    ) -> None:
         """Copy the console until the process has ended.
 
         Args:
             process: The driver.
+            on_look: Called now and then while it runs, at least every 20 ms.
             until_end_event: Be content with the journal's ``ended`` event: the process
                 goes on with other things after this run.
         """
@@ -87,6 +96,8 @@ class Supervisor:
         pause = 0.002  # short runs are not kept waiting; long ones do not burn a core
         while not process.wait_a_moment(pause):
             busy = self._console.copy()
+            if on_look is not None:
+                on_look()
             pause = 0.002 if busy else min(2 * pause, _LOOK_EVERY_S)
             if until_end_event and any(e["event"] == "ended" for e in journal.read()):
                 break

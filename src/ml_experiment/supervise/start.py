@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ml_experiment.config.determinism import available_cpus, child_environment
 from ml_experiment.launchers.local import start_driver
+from ml_experiment.record.directory import read_json, write_json
+from ml_experiment.record.manifest import read_manifest, write_manifest
 from ml_experiment.record.prepare import Request, prepare_run, write_order
 from ml_experiment.supervise.companions import Companions, companion_environment
 from ml_experiment.supervise.processes import Child
@@ -15,29 +18,91 @@ from ml_experiment.supervise.session import Closed, Signals, Supervisor
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.manifest import Manifest
 
 PUBLISHED_KINDS = ("experiment", "group")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Terminal:
+    """Where a run is shown while it goes on.
+
+    Attributes:
+        stdout: File descriptor of standard output; ``None`` for nowhere.
+        stderr: The same of standard error.
+        on_look: Given the run directory, returns what is called now and then while the
+            job runs; ``None`` for nothing.
+    """
+
+    stdout: int | None
+    stderr: int | None
+    on_look: Callable[[RunDirectory], Callable[[], None]] | None = None
+
+
 def run_job(
-    request: Request,
-    environment: Mapping[str, str],
-    *,
-    stdout: int | None,
-    stderr: int | None,
+    request: Request, environment: Mapping[str, str], terminal: Terminal
 ) -> tuple[RunDirectory, Closed]:
     """Execute one run from its request to its close.
 
     Args:
         request: What is to be run.
         environment: The environment of the command, with the ``.env`` file in it.
-        stdout: File descriptor to show the job's standard output on, or ``None``.
-        stderr: The same for standard error.
+        terminal: Where it is shown.
     """
     run, manifest = prepare_run(request)
+    closed = _supervise(run, manifest, request, environment, terminal)
+    return run, closed
+
+
+def resume_job(
+    run: RunDirectory,
+    request: Request,
+    environment: Mapping[str, str],
+    terminal: Terminal,
+    *,
+    forced: Sequence[str] = (),
+) -> Closed:
+    """Go on with a group that was interrupted.
+
+    Args:
+        run: Its run directory; nobody else may be at it.
+        request: What is to be run, as it is asked for now.
+        environment: The environment of the command, with the ``.env`` file in it.
+        terminal: Where it is shown.
+        forced: What has changed since, in spite of which it is to go on; recorded.
+    """
+    manifest = read_manifest(run)
+    manifest = replace(manifest, forced=[*manifest.forced, *forced])
+    write_manifest(run, manifest)
+    _reopen(run)
+    return _supervise(run, manifest, request, environment, terminal, goes_on=True)
+
+
+def _reopen(run: RunDirectory) -> None:
+    """Take back that the run is closed, here and for the publisher."""
+    run.order.unlink(missing_ok=True)
+    run.outcome.unlink(missing_ok=True)
+    run.record.unlink(missing_ok=True)
+    published = read_json(run.published)
+    if published is None:
+        return
+    sent = [name for name in published.get("artifacts", []) if name != run.record.name]  # type: ignore[attr-defined]
+    reopened = {"closed": False, "state": "open", "error": None, "artifacts": sent}
+    write_json(run.published, published | reopened)
+
+
+def _supervise(
+    run: RunDirectory,
+    manifest: Manifest,
+    request: Request,
+    environment: Mapping[str, str],
+    terminal: Terminal,
+    *,
+    goes_on: bool = False,
+) -> Closed:
     write_order(run, request.config, request.script, request.cwd)
     companions = Companions(
         run,
@@ -45,7 +110,13 @@ def run_job(
         environment=companion_environment(environment),
         publish=manifest.kind in PUBLISHED_KINDS,
     )
-    supervisor = Supervisor(run, companions, stdout=stdout, stderr=stderr)
+    supervisor = Supervisor(
+        run,
+        companions,
+        stdout=terminal.stdout,
+        stderr=terminal.stderr,
+        goes_on=goes_on,
+    )
     job_environment = child_environment(
         seed=manifest.seed,
         deterministic=manifest.deterministic,
@@ -53,11 +124,12 @@ def run_job(
         current_env=dict(environment),
     )
     job_environment["ML_EXPERIMENT_SUPERVISOR"] = str(os.getpid())
+    on_look = None if terminal.on_look is None else terminal.on_look(run)
     child = Child(start_driver(run, request.cwd, job_environment))
     with Signals(child.terminate) as signals:
-        supervisor.watch(child)
+        supervisor.watch(child, on_look=on_look)
         signals.job_ended()
-        return run, supervisor.close(child.exit_code)
+        return supervisor.close(child.exit_code)
 
 
 def exit_status(closed: Closed) -> int:

@@ -1,3 +1,4 @@
+# ruff: noqa: S101 - these are tests
 """What every executor must do, as tests: derive a class from ``ExecutorContract``.
 
 Example:
@@ -138,7 +139,7 @@ class Group:
     def result(self, number: int, **params: Any) -> TrialResult:
         """Execute one trial alone, which is not broken."""
         result = self.one(number, **params)
-        assert isinstance(result, TrialResult), result  # noqa: S101 - a test's
+        assert isinstance(result, TrialResult), result
         return result
 
     def all(self, tasks: Sequence[TrialTask]) -> list[TrialResult]:
@@ -150,7 +151,7 @@ class Group:
             while left and self.executor.free:
                 self.executor.submit(left.pop(0))
             results += self.executor.wait(1.0)
-        assert len(results) == len(tasks)  # noqa: S101 - a test's
+        assert len(results) == len(tasks)
         found = [each for each in results if isinstance(each, TrialResult)]
         return sorted(found, key=lambda each: each.number)
 
@@ -160,7 +161,7 @@ class Group:
         limit = time.monotonic() + LIMIT_S
         while len(results) < count and time.monotonic() < limit:
             results += self.executor.wait(1.0)
-        assert len(results) == count  # noqa: S101 - a test's
+        assert len(results) == count
         return results
 
 
@@ -239,9 +240,7 @@ class ExecutorContract:
         self, factory: ExecutorFactory, tmp_path: Path
     ) -> None:
         """A trial that raises has failed, says why, and the next one is executed."""
-        script = (
-            "from ml_experiment import job\n@job\ndef main(x):\n    return {'loss': 1 / x}"
-        )
+        script = "from ml_experiment import job\n@job\ndef main(x):\n    return {'loss': 1 / x}"
         with running(factory, tmp_path, script) as group:
             bad, good = group.result(0, x=0), group.result(1, x=2)
 
@@ -259,8 +258,7 @@ class ExecutorContract:
         )
         with running(factory, tmp_path, script) as group:
             first, other, again = (
-                group.result(number, seed=seed)
-                for number, seed in enumerate((5, 6, 5))
+                group.result(number, seed=seed) for number, seed in enumerate((5, 6, 5))
             )
 
         assert first.values == again.values != other.values

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 PENDING = 3
 
-_LOOK_EVERY_S = 0.25
 _LONGEST_PAUSE_S = 30.0
 # At the end an attempt that fails at once is repeated; one that hung is not.
 _LAST_PAUSES_S = (0.3, 1.0)
@@ -112,7 +111,7 @@ def _follow(publisher: Publisher, over: threading.Event) -> int:
                 _log(error)
                 publisher.note_trouble(str(error))
                 trouble += 1
-        over.wait(min(_LOOK_EVERY_S * 2**trouble, _LONGEST_PAUSE_S))
+        over.wait(min(publisher.look_every_s * 2**trouble, _LONGEST_PAUSE_S))
     return _finish(publisher)
 
 

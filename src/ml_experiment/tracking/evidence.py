@@ -77,7 +77,7 @@ def lay_out(
         if secrets and source.suffix not in {".gz", ".zip"}:
             _copy_masked(source, target, secrets)
         else:
-            _link(source, target)
+            link(source, target)
         largest = max(largest, target.stat().st_size)
     return largest
 
@@ -95,7 +95,8 @@ def _copy_masked(source: Path, target: Path, secrets: AbstractSet[str]) -> None:
             write.writelines(mask_text(line, secrets) for line in read)
 
 
-def _link(source: Path, target: Path) -> None:
+def link(source: Path, target: Path) -> None:
+    """Let ``target`` be ``source``; a copy where there are no links."""
     try:
         target.symlink_to(source)
     except OSError:  # a file system without links

@@ -70,6 +70,7 @@ class GroupTale:
         self.settings: dict[str, Any] = {}
         self.trials: dict[int, TrialTale] = {}
         self._best: TrialTale | None = None
+        self._told_best: tuple[int, dict[str, Any]] | None = None
 
     def take(self, event: Event) -> TrialTale | None:
         """Take in an event; return the trial that it is about, if any.
@@ -84,6 +85,8 @@ class GroupTale:
                 return self._started(event)
             case "trial_ended":
                 return self._ended(event)
+            case "best":
+                self._told_best = int(event["number"]), dict(event["params"])
             case _:
                 pass
         return None
@@ -164,6 +167,15 @@ class GroupTale:
     def best(self) -> TrialTale | None:
         """The best trial by one metric; of equal ones, the first."""
         return self._best if len(self.directions) < 2 else None  # noqa: PLR2004
+
+    @property
+    def best_params(self) -> Mapping[str, Any]:
+        """The parameters of the best trial, those that it drew itself included."""
+        if self.best is None:
+            return {}
+        if self._told_best is not None and self._told_best[0] == self.best.number:
+            return self._told_best[1]
+        return self.best.params
 
     def has_value(self, trial: TrialTale) -> bool:
         """Return whether a trial can be ranked."""

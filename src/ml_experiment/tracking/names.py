@@ -68,6 +68,18 @@ class Names:
         return {new: old for old, new in self._given.items() if new != old}
 
 
+def name_tags(kind: str, names: Names) -> dict[str, str]:
+    """Return the tags that keep the originals of changed names.
+
+    Args:
+        kind: ``metric``, ``param`` or ``tag``.
+        names: All names of this kind.
+    """
+    return {
+        f"ml_experiment.{kind}_name.{new}": old for new, old in names.changed.items()
+    }
+
+
 def clean(text: str) -> str:
     """Return a text that every database can hold: no NUL, no half of a character."""
     whole = text.encode("utf-8", errors="replace").decode("utf-8")

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from ml_experiment.errors import TrackingError
 from ml_experiment.tracking.evidence import artifact_place, lay_out, size_of
 from ml_experiment.tracking.faults import explain
-from ml_experiment.tracking.names import MOST_METRICS
+from ml_experiment.tracking.names import MOST_METRICS, name_tags
 from ml_experiment.tracking.runs import Runs
-from ml_experiment.tracking.sending import Sender, name_tags
+from ml_experiment.tracking.sending import Sender
+from ml_experiment.tracking.state import EVIDENCE
 from ml_experiment.tracking.store import patiently, waiting
 from ml_experiment.tracking.told import aspect_tags, first_tags, git_tags, seed_tags
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from ml_experiment.tracking.settings import Settings
     from ml_experiment.tracking.state import StateFile
     from ml_experiment.tracking.told import Artifact, JournalAccount, Point
-
-_EVIDENCE = "record.json"  # the first of the files that are uploaded together
 
 
 @dataclass(kw_only=True)
@@ -68,7 +67,7 @@ class OpenRun:
             account.params.clear()
         self._send_metrics(account.points)
         self._git = self._git or git_tags(self.run)
-        self._send_tags(seed_tags(account) | self._git)
+        self.send_tags(seed_tags(account) | self._git)
         self._sender.send_tags(
             name_tags("metric", account.metric_names)
             | name_tags("param", account.param_names)
@@ -76,7 +75,12 @@ class OpenRun:
         )
         self.state.save(state="open", error=None)
 
-    def _send_tags(self, tags: dict[str, str]) -> None:
+    def send_params(self, params: dict[str, str]) -> None:
+        """Send parameters, by names that MLflow takes; secrets are masked."""
+        self._sender.send_params(self.settings.mask_all(params))
+
+    def send_tags(self, tags: dict[str, str]) -> None:
+        """Send tags that are not there yet; secrets are masked."""
         names = self.journal.account.tag_names
         masked = self.settings.mask_all(tags)
         self._sender.send_tags({names[key]: text for key, text in masked.items()})
@@ -119,7 +123,7 @@ class OpenRun:
         self.state.save(artifacts=list(places))
 
     def _send_evidence(self) -> None:
-        if _EVIDENCE in self.state.value.artifacts:
+        if EVIDENCE in self.state.value.artifacts:
             return
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -127,7 +131,7 @@ class OpenRun:
             largest = lay_out(self.run, script, folder, self.settings.secrets)
             with waiting(patiently(largest)):
                 self.client.log_artifacts(self.mlflow_run_id, name)
-        self._note_uploaded(_EVIDENCE)
+        self._note_uploaded(EVIDENCE)
 
     def close(self, outcome: Outcome, manifest: Manifest, *, unwanted: bool) -> None:
         """Upload everything, and give the run its final status.
@@ -144,7 +148,7 @@ class OpenRun:
         )
         if outcome.reason:
             tags["ml_experiment.status_reason"] = outcome.reason
-        self._send_tags(tags)
+        self.send_tags(tags)
         failure = None if unwanted else self._try_upload()
         # Last of all, so that whoever sees the status sees the rest, too. It is true even if
         # the artifact store is away, and whatever user code has told MLflow.

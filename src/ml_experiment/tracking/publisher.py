@@ -15,10 +15,12 @@ from ml_experiment.record.locks import hold
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.outcome import read_outcome
 from ml_experiment.tracking.faults import explain
+from ml_experiment.tracking.group_journal import GroupJournal
 from ml_experiment.tracking.settings import Settings
-from ml_experiment.tracking.state import Published, StateFile
+from ml_experiment.tracking.state import EVIDENCE, Published, StateFile
 from ml_experiment.tracking.store import open_store, patiently, waiting
 from ml_experiment.tracking.told import JournalAccount, first_tags
+from ml_experiment.tracking.trial_facts import tell_waiting_trials
 
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.outcome import Outcome
+    from ml_experiment.tracking.group import OpenGroup
     from ml_experiment.tracking.open_run import OpenRun
     from ml_experiment.tracking.runs import Runs
 
@@ -34,6 +37,8 @@ __all__ = ["Published", "Publisher", "Settings", "publish"]
 
 _OTHER_PUBLISHER_S = 30.0
 _PLAIN_JOB = "job"
+_GROUP = "group"
+_LOOK_EVERY_S = {False: 0.25, True: 0.05}  # whether it is a group: of many short trials
 _NOT_CLOSED = "the run is not closed; `ml-experiment sync` closes it"
 
 
@@ -53,8 +58,19 @@ class Publisher:
         self._settings = settings
         self._manifest = read_manifest(run)
         self._state = StateFile(run, settings.masked_uri)
-        self._journal = JournalAccount(run, self._state.value.offset)
+        self._journal = self._new_journal(self._state.value.offset)
         self._open: OpenRun | None = None
+        self._group: OpenGroup | None = None
+
+    def _new_journal(self, sent: int) -> JournalAccount:
+        if self._manifest.kind == _GROUP:
+            return GroupJournal(self._run, sent)
+        return JournalAccount(self._run, sent)
+
+    @property
+    def look_every_s(self) -> float:
+        """Seconds between two looks for news."""
+        return _LOOK_EVERY_S[self._manifest.kind == _GROUP]
 
     @property
     def published(self) -> Published:
@@ -69,6 +85,7 @@ class Publisher:
             or self._journal.has_grown
             or bool(self._journal.account.points)
             or self._run.outcome.exists()
+            or (self._group is not None and self._group.has_news)
         )
 
     def step(self) -> bool:
@@ -80,15 +97,13 @@ class Publisher:
         Raises:
             TrackingError: MLflow cannot be reached or refuses; call again later.
         """
-        if self._state.value.closed:
-            return True
         try:
             return self._step()
         except TrackingError:
-            self._open = None  # what was under way is in doubt; look at it again
+            self._forget()  # what was under way is in doubt; look at it again
             raise
         except Exception as error:
-            self._open = None
+            self._forget()
             raise TrackingError(explain(error, self._settings)) from error
 
     def note_trouble(self, reason: str) -> None:
@@ -98,6 +113,9 @@ class Publisher:
             reason: For people, without credentials.
         """
         self._state.save(error=reason)
+        if isinstance(self._journal, GroupJournal):
+            self._journal.read()
+            tell_waiting_trials(self._run, self._settings, self._journal, reason)
 
     def give_up(self, reason: str = _NOT_CLOSED) -> None:
         """Note why something is pending.
@@ -107,11 +125,19 @@ class Publisher:
         """
         self._state.save(state="pending", error=reason)
 
+    def _forget(self) -> None:
+        self._open = self._group = None
+        if isinstance(self._journal, GroupJournal):
+            # Of the trials all is told again that is not there.
+            self._journal.news = dict.fromkeys(self._journal.tale.trials)
+
     def _step(self) -> bool:
         if self._manifest.kind == _PLAIN_JOB:
             return self._done()
         # The outcome is read first: what is read after it is all there will ever be.
         outcome = read_outcome(self._run)
+        if self._state.value.closed and not self._goes_on(outcome):
+            return True
         if outcome is not None:
             # The driver has added to it what only the decorator knows.
             self._manifest = read_manifest(self._run)
@@ -123,15 +149,48 @@ class Publisher:
             if self._open is None:
                 return True
             self._open.send_journal()
+            self._send_trials(client, self._open)
             if outcome is None:
                 self._open.send_artifacts()
                 return False
             unwanted = self._is_unwanted(outcome)
+            failure = None if self._group is None else self._group.close(outcome)
             self._open.close(outcome, self._manifest, unwanted=unwanted)
-        return self._done()
+            if self._group is not None and unwanted:
+                self._group.children.delete()
+            elif failure is not None:
+                raise failure
+        return self._done(outcome=outcome)
 
-    def _done(self, note: str | None = None) -> bool:
-        self._state.save(state="closed", closed=True, error=note, in_doubt=False)
+    def _goes_on(self, outcome: Outcome | None) -> bool:
+        """Return whether a group that was told to be over was taken up again."""
+        if self._manifest.kind != _GROUP:
+            return False
+        told = self._state.value.outcome_ended
+        if outcome is not None and told in {None, int(outcome.ended * 1000)}:
+            return False
+        again = [name for name in self._state.value.artifacts if name != EVIDENCE]
+        self._state.save(closed=False, state="connecting", artifacts=again)
+        return True
+
+    def _send_trials(self, client: MlflowClient, open_run: OpenRun) -> None:
+        if not isinstance(self._journal, GroupJournal):
+            return
+        if self._group is None:
+            from ml_experiment.tracking.group import OpenGroup
+
+            self._group = OpenGroup(client, open_run, self._journal)
+        self._group.step()
+
+    def _done(self, note: str | None = None, outcome: Outcome | None = None) -> bool:
+        ended = None if outcome is None else int(outcome.ended * 1000)
+        self._state.save(
+            state="closed",
+            closed=True,
+            error=note,
+            in_doubt=False,
+            outcome_ended=ended,
+        )
         return True
 
     def _is_unwanted(self, outcome: Outcome | None) -> bool:
@@ -155,8 +214,10 @@ class Publisher:
                 return None
             found = self._create(runs)
         elif found.info.lifecycle_stage == "deleted":
-            self._done(None if unwanted else "the run was deleted in MLflow")
+            self._done(None if unwanted else "the run was deleted in MLflow", outcome)
             return None
+        elif found.info.status != "RUNNING" and self._manifest.kind == _GROUP:
+            client.update_run(found.info.run_id, status="RUNNING")  # it was resumed
         self._state.save(
             mlflow_run_id=found.info.run_id,
             experiment_id=found.info.experiment_id,
@@ -180,7 +241,7 @@ class Publisher:
         if self._state.value.mlflow_run_id is not None:
             # It is not there any more, and neither is what was sent to it.
             self._state.forget()
-            self._journal = JournalAccount(self._run, 0)
+            self._journal = self._new_journal(0)
         tags = first_tags(self._run, self._manifest, self._journal.account.tag_names)
         before = self._state.value.in_doubt
         self._state.save(in_doubt=True)

@@ -13,7 +13,6 @@ from ml_experiment.tracking.names import (
     LONGEST_PARAM,
     LONGEST_TAG,
     MOST_METRICS,
-    Names,
     shortened,
 )
 
@@ -170,15 +169,3 @@ def _batches(items: Sequence[_Text]) -> Iterator[list[_Text]]:
         size += length
     if batch:
         yield batch
-
-
-def name_tags(kind: str, names: Names) -> dict[str, str]:
-    """Return the tags that keep the originals of changed names.
-
-    Args:
-        kind: ``metric``, ``param`` or ``tag``.
-        names: All names of this kind.
-    """
-    return {
-        f"ml_experiment.{kind}_name.{new}": old for new, old in names.changed.items()
-    }

@@ -13,6 +13,8 @@ from ml_experiment.record.directory import read_json, write_json
 if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
 
+EVIDENCE = "record.json"  # the first of the files that are uploaded together
+
 State = Literal["connecting", "open", "closed", "pending"]
 
 
@@ -33,6 +35,8 @@ class Published:
         error: Why something is pending, for people.
         state: ``open`` once the run exists in MLflow; ``pending`` when the publisher gave up.
         in_doubt: A request to create the run was cut off; the server may have made one.
+        outcome_ended: When the run ended that was closed, in milliseconds since the epoch: a
+            group may go on after its end, and so may a trial.
     """
 
     mlflow_run_id: str | None = None
@@ -46,6 +50,7 @@ class Published:
     error: str | None = None
     state: State = "connecting"
     in_doubt: bool = False
+    outcome_ended: int | None = None
 
 
 class StateFile:

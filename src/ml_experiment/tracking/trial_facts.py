@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.json_values import decode
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import RunDirectory, read_json
-from ml_experiment.record.manifest import read_manifest
+from ml_experiment.record.masking import mask_mapping
 from ml_experiment.record.outcome import read_outcome
 from ml_experiment.tracking.group_journal import RUNNING
-from ml_experiment.tracking.names import LONGEST_TAG, Names, param_text, shortened
+from ml_experiment.tracking.names import (
+    LONGEST_TAG,
+    Names,
+    name_tags,
+    param_text,
+    shortened,
+)
+from ml_experiment.tracking.state import StateFile
 from ml_experiment.tracking.told import RUN_ID_TAG, first_tags
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from ml_experiment.record.manifest import Manifest
     from ml_experiment.record.outcome import Outcome, Status
-    from ml_experiment.tracking.group_journal import TrialTale
+    from ml_experiment.tracking.group_journal import GroupJournal, TrialTale
+    from ml_experiment.tracking.settings import Settings
 
 GROUP_TAG = "ml_experiment.group"
 STATE_TAG = "ml_experiment.trial_state"
@@ -29,6 +39,7 @@ UNFINISHED = "unfinished"
 
 _LOST = "the group ended before this trial did"
 _RESULT = "result.json"
+_SAME_MOMENT_S = 0.5  # two processes told the time
 
 
 @dataclass(frozen=True)
@@ -53,13 +64,23 @@ def trial_directory(group: RunDirectory, trial: TrialTale) -> RunDirectory:
     return RunDirectory(group.path / trial.path)
 
 
-def ending_of(trial: TrialTale, run: RunDirectory) -> Ending:
-    """Return how a trial ended that is told to have ended, or whose group is over."""
+def ending_of(trial: TrialTale, run: RunDirectory, over: float) -> Ending:
+    """Return how a trial ended that is told to have ended, or whose group is over.
+
+    Args:
+        trial: The trial.
+        run: Its run directory.
+        over: When the group ended, or now; seconds since the epoch.
+    """
     outcome = _outcome(run)
+    if outcome is not None and outcome.ended < trial.started - _SAME_MOMENT_S:
+        outcome = None  # of an earlier attempt
     if trial.state == RUNNING:
         if outcome is None:
-            return Ending(UNFINISHED, "KILLED", _LOST, trial.started)
+            return Ending(UNFINISHED, "KILLED", _LOST, over)
+        # The driver died after it had closed the trial, and before it could say so.
         state = "complete" if outcome.succeeded else "failed"
+        state = str(_result(run).get("state") or state)
         return Ending(state, outcome.status, outcome.reason, outcome.ended)
     status: Status = "FINISHED"
     if trial.state == "failed":
@@ -77,42 +98,38 @@ def _outcome(run: RunDirectory) -> Outcome | None:
         return None  # the journal of the group tells as much
 
 
-def started_at(trial: TrialTale, run: RunDirectory) -> float:
-    """Return when a trial began, in seconds since the epoch."""
-    manifest = _manifest(run)
-    return trial.started if manifest is None else manifest.created
-
-
-def _manifest(run: RunDirectory) -> Manifest | None:
+def _result(run: RunDirectory) -> Mapping[str, Any]:
     try:
-        return read_manifest(run)
+        return read_json(run.path / _RESULT) or {}
     except RecordError:
-        return None
+        return {}
 
 
-def trial_tags(
-    trial: TrialTale, group: RunDirectory, manifest: Manifest, parent: str, names: Names
-) -> dict[str, str]:
-    """Return the tags that the run of a trial has from its beginning.
+def common_tags(group: RunDirectory, manifest: Manifest, parent: str) -> dict[str, str]:
+    """Return the tags that all trials of a group have.
 
     Args:
-        trial: The trial.
-        group: Its group's run directory.
+        group: The group's run directory.
         manifest: Of the group.
         parent: MLflow's identifier of the group's run.
-        names: Gives tags of the user's a name that MLflow takes.
     """
-    tags = first_tags(group, manifest, names)
+    names = Names()
+    tags = first_tags(group, manifest, names) | name_tags("tag", names)
     tags.pop("mlflow.note.content", None)
-    tags |= {
+    return tags | {
         PARENT_TAG: parent,
         "ml_experiment.kind": "trial",
+        GROUP_TAG: group.run_id,
+    }
+
+
+def trial_tags(trial: TrialTale) -> dict[str, str]:
+    """Return the tags that tell a trial from the others."""
+    return {
         "ml_experiment.seed": str(trial.seed),
         "ml_experiment.trial": str(trial.number),
-        GROUP_TAG: group.run_id,
         RUN_ID_TAG: trial.run_id,
     }
-    return tags
 
 
 def state_tags(state: str, attempt: int, reason: str = "") -> dict[str, str]:
@@ -138,9 +155,10 @@ def trial_params(
         names: Gives parameters a name that MLflow takes.
         called_with: What the trial's own journal tells, by the names of MLflow.
     """
-    params = {names[name]: param_text(value) for name, value in trial.params.items()}
+    drawn = mask_mapping(trial.params)
+    params = {names[name]: param_text(value) for name, value in drawn.items()}
     params |= called_with
-    for name, value in _suggested(run).items():
+    for name, value in mask_mapping(_suggested(run)).items():
         # ``layers[0]`` is a part of ``layers``, which is there.
         if _root(name) not in params:
             params[names[name]] = param_text(value)
@@ -150,10 +168,9 @@ def trial_params(
 def _suggested(run: RunDirectory) -> Mapping[str, Any]:
     """Return what the trial itself drew, too, as its result tells."""
     try:
-        document = read_json(run.path / _RESULT) or {}
-        found = decode(document.get("params") or {})
-    except Exception:  # noqa: BLE001 - a file of a later release must not stop the rest
-        return {}
+        found = decode(_result(run).get("params") or {})
+    except (TypeError, ValueError, KeyError):
+        return {}  # a later release may write it differently
     return found if isinstance(found, dict) else {}
 
 
@@ -163,7 +180,7 @@ def _root(name: str) -> str:
     return name
 
 
-def console_files(run: RunDirectory) -> Iterable[Any]:
+def console_files(run: RunDirectory) -> Iterator[Path]:
     """Yield the files of a trial's console that hold anything."""
     for path in (run.stdout, run.stderr):
         try:
@@ -171,3 +188,32 @@ def console_files(run: RunDirectory) -> Iterable[Any]:
                 yield path
         except FileNotFoundError:
             continue
+
+
+def note_published(run: RunDirectory, settings: Settings, **changes: Any) -> None:
+    """Note in the trial's run directory how far MLflow has been told.
+
+    Args:
+        run: The trial's run directory; if it is gone, nothing is noted.
+        settings: Where it is published.
+        **changes: Fields of ``Published``.
+    """
+    with suppress(FileNotFoundError):
+        StateFile(run, settings.masked_uri).save(**changes)
+
+
+def tell_waiting_trials(
+    group: RunDirectory, settings: Settings, journal: GroupJournal, reason: str
+) -> None:
+    """Tell code that waits for the run of its trial that there may be none.
+
+    Args:
+        group: The group's run directory.
+        settings: Where it is published.
+        journal: What is told of the trials.
+        reason: For people, without credentials.
+    """
+    for trial in journal.tale.trials.values():
+        run = trial_directory(group, trial)
+        if trial.state == RUNNING and not run.published.exists():
+            note_published(run, settings, error=reason)

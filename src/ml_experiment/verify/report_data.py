@@ -7,7 +7,7 @@ a report must be there exactly when something went wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.json_values import decode
@@ -21,6 +21,7 @@ from ml_experiment.record.outcome import read_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from ml_experiment.record.manifest import Manifest
     from ml_experiment.record.outcome import Outcome
@@ -96,24 +97,27 @@ class GroupData:
     trials: tuple[TrialData, ...]
     mlflow_run_id: str | None
 
-    @property
+    @cached_property
     def complete(self) -> tuple[TrialData, ...]:
         """The trials that have values."""
         return tuple(trial for trial in self.trials if trial.state == "complete")
 
-    @property
+    @cached_property
     def best(self) -> tuple[TrialData, ...]:
         """The best trial; of several metrics, the trials that none surpasses in all."""
         complete = self.complete
         if len(self.metrics) == 1:
             sign = -1 if self.metrics[0].direction == "maximize" else 1
             return tuple(sorted(complete, key=lambda trial: sign * trial.values[0])[:1])
-        losses = [self._losses(trial) for trial in complete]
-        return tuple(
-            trial
-            for trial, own in zip(complete, losses, strict=True)
-            if not any(_surpasses(other, own) for other in losses)
-        )
+        # Least first: whoever surpasses a trial comes before it.
+        front: list[tuple[tuple[float, ...], TrialData]] = []
+        for losses, trial in sorted(
+            ((self._losses(trial), trial) for trial in complete),
+            key=lambda pair: pair[0],
+        ):
+            if not any(_surpasses(other, losses) for other, _ in front):
+                front.append((losses, trial))
+        return tuple(sorted((each for _, each in front), key=lambda each: each.number))
 
     def _losses(self, trial: TrialData) -> tuple[float, ...]:
         return tuple(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
+import itertools
 import json
 import logging
 import warnings
@@ -16,14 +17,14 @@ from ml_experiment.errors import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ml_experiment.verify.report_data import GroupData, TrialData
+    from ml_experiment.verify.report_data import GroupData, MetricData, TrialData
 
 _MOST_SLICES = 24
 _MOST_AXES = 12
-_MOST_LINES = 100
+_MOST_LINES = 200
 _MOST_HOVER_TEXTS = 500
 _FEWEST_FOR_IMPORTANCES = 2
-_MOST_DIMENSIONS_OF_A_FRONT = 3
+_MOST_METRICS_OF_FRONTS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,20 +142,28 @@ def _histories(group: GroupData, study: Any) -> Iterator[_Wanted]:
             ),
             width="wide",
         )
-    if 1 < len(group.metrics) <= _MOST_DIMENSIONS_OF_A_FRONT:
-        names = [_safe(metric.name) for metric in group.metrics]
-        yield _Wanted(
-            "Best compromises (Pareto front)",
-            "Optimisation history",
-            lambda: plots.plot_pareto_front(study, target_names=names),
-            width="wide",
-        )
+    if len(group.metrics) <= _MOST_METRICS_OF_FRONTS:
+        for one, other in itertools.combinations(range(len(group.metrics)), 2):
+            names = [group.metrics[place].name for place in (one, other)]
+            yield _Wanted(
+                f"Best compromises: {names[0]} and {names[1]}",
+                "Optimisation history",
+                lambda one=one, other=other, names=names: _front(  # type: ignore[misc]
+                    plots.plot_pareto_front(
+                        study,
+                        targets=lambda trial: (trial.values[one], trial.values[other]),
+                        target_names=[_safe(name) for name in names],
+                    )
+                ),
+                width="wide",
+            )
 
 
 def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
     from optuna import visualization as plots
 
     names = _drawn_names(group)
+    complete = len(group.complete)
     for place, metric in enumerate(group.metrics):
         options = {"target": _target(group, place), "target_name": _safe(metric.name)}
         of = f" of {metric.name}" if len(group.metrics) > 1 else ""
@@ -168,10 +177,15 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
         )
         axes = [_safe(name) for name in names[:_MOST_AXES]]
         yield _Wanted(
-            f"Parallel coordinates{of}" + _some(len(axes), names),
+            f"Parallel coordinates{of}"
+            + _some(len(axes), names)
+            + (f" (the best {_MOST_LINES} trials)" if complete > _MOST_LINES else ""),
             "Parameters",
-            lambda options=options, axes=axes: plots.plot_parallel_coordinate(  # type: ignore[misc]
-                study, params=axes, **options
+            lambda place=place, options=options, axes=axes: _parallel(  # type: ignore[misc]
+                plots.plot_parallel_coordinate(
+                    _best_of(study, place), params=axes, **options
+                ),
+                reverse=study.directions[place].name == "MINIMIZE",
             ),
             width="broad",
         )
@@ -214,6 +228,46 @@ def _bare_axes(figure: Any) -> Any:
     return figure.update_layout(xaxis_title=None, yaxis_title=None)
 
 
+def _best_of(study: Any, place: int) -> Any:
+    """Return the study with its best trials only, if there are too many to be seen."""
+    import optuna
+
+    complete = [trial for trial in study.get_trials(deepcopy=False) if _values(trial)]
+    if len(complete) <= _MOST_LINES:
+        return study
+    highest_first = study.directions[place].name == "MAXIMIZE"
+    complete.sort(key=lambda trial: trial.values[place], reverse=highest_first)
+    few = optuna.create_study(directions=study.directions)
+    few.add_trials(complete[:_MOST_LINES])
+    return few
+
+
+def _values(trial: Any) -> Any:
+    return trial.values if trial.state.name == "COMPLETE" else None
+
+
+def _parallel(figure: Any, *, reverse: bool) -> Any:
+    """Say of each line how good its trial is, 0 to 1, for the page to colour it."""
+    axes = 0
+    for trace in figure.data:
+        if trace.mode == "lines" and trace.y is not None and len(trace.y) > 1:
+            # The first axis is the metric, from its least to its greatest value.
+            share = float(trace.y[0])
+            trace.meta = 1 - share if reverse else share
+            axes = max(axes, len(trace.y))
+    return figure.update_layout(meta={"axes": axes})
+
+
+def _front(figure: Any) -> Any:
+    """Tell the best from the others by colour, and no trial's age by a second one."""
+    for trace in figure.data:
+        best = "best" in str(trace.name).lower()
+        trace.name = "best" if best else "others"
+        trace.marker = {"size": 8 if best else 6}
+        trace.showlegend = True
+    return figure
+
+
 def _last_lines(figure: Any) -> Any:
     """Keep the last lines: thousands of them would show nothing and take minutes."""
     figure.data = figure.data[-_MOST_LINES:]
@@ -244,7 +298,7 @@ def _study(group: GroupData) -> tuple[Any, list[str]]:
     import optuna
 
     study = optuna.create_study(
-        directions=[metric.direction for metric in group.metrics]
+        directions=[_direction(metric) for metric in group.metrics]
     )
     faults = []
     for trial in group.trials:
@@ -256,6 +310,10 @@ def _study(group: GroupData) -> tuple[Any, list[str]]:
             faults.append(f"trial {trial.number} ({error})")
             study.add_trial(_nothing())
     return study, faults
+
+
+def _direction(metric: MetricData) -> Any:
+    return metric.direction
 
 
 def _nothing() -> Any:
@@ -292,7 +350,9 @@ def _frozen(trial: TrialData) -> Any:
         intermediate_values=dict(trial.intermediate_values),
     )
     frozen.datetime_start = _moment(trial.started)
-    frozen.datetime_complete = None if state is TrialState.RUNNING else _moment(trial.ended)
+    frozen.datetime_complete = (
+        None if state is TrialState.RUNNING else _moment(trial.ended)
+    )
     return frozen
 
 
@@ -309,9 +369,9 @@ def _safe_value(value: Any) -> Any:
     return _safe(value) if isinstance(value, str) else value
 
 
-def _moment(seconds: float | None) -> datetime.datetime | None:
+def _moment(seconds: float | None) -> dt.datetime | None:
     # Optuna's times are naive and local.
-    return None if seconds is None else datetime.datetime.fromtimestamp(seconds)  # noqa: DTZ006
+    return None if seconds is None else dt.datetime.fromtimestamp(seconds)  # noqa: DTZ006
 
 
 def _spec(figure: Any) -> dict[str, Any]:

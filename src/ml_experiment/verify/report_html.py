@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ml_experiment.verify.report_data import GroupData, TrialData
     from ml_experiment.verify.report_figures import Figure
 
-_MOST_BEST = 20
+_MOST_BEST = 5
 _MINUTE_S = 60
 _HOUR_S = 3600
 
@@ -122,7 +122,7 @@ def _cards(group: GroupData) -> Iterator[str]:
     best = group.best
     if len(group.metrics) == 1:
         metric = group.metrics[0]
-        value = shown_value(best[0].values[0]) if best else "–"
+        value = shown_value(best[0].values[0]) if best else "none"
         where = f"trial {best[0].number}" if best else "no trial is complete"
         yield _card(f"Best {metric.name}", value, f"{metric.direction}, {where}")
     else:
@@ -148,7 +148,9 @@ def _card(label: str, value: str, more: str) -> str:
 def _counted(group: GroupData) -> str:
     asked = group.config.get("num_trials")
     done = len(group.trials)
-    return f"{done} of {asked}" if isinstance(asked, int) and asked != done else str(done)
+    return (
+        f"{done} of {asked}" if isinstance(asked, int) and asked != done else str(done)
+    )
 
 
 def _counts(trials: Iterable[TrialData]) -> str:
@@ -169,7 +171,7 @@ def _duration_facts(group: GroupData, spent: float) -> tuple[str, str]:
         moments.append(group.outcome.ended)
     more = f"{_duration(spent)} of trials"
     if not moments:
-        return "–", more
+        return "none", more
     return _duration(max(0.0, max(moments) - group.manifest.created)), more
 
 
@@ -186,7 +188,8 @@ def _best(group: GroupData) -> str:
     if not best:
         return '<p class="quiet">No trial is complete.</p>'
     return "".join(_one_best(group, trial) for trial in best[:_MOST_BEST]) + (
-        f'<p class="quiet">and {len(best) - _MOST_BEST} more</p>'
+        f'<p class="quiet">and {len(best) - _MOST_BEST} more, marked in the '
+        "table of trials</p>"
         if len(best) > _MOST_BEST
         else ""
     )
@@ -214,7 +217,7 @@ def _exact(value: object) -> str:
 def _again(group: GroupData) -> str:
     manifest = group.manifest
     lines = [f"cd {shlex.quote(manifest.cwd)}", shlex.join(manifest.command)]
-    if manifest.seed_drawn:
+    if manifest.seed_drawn and manifest.started_by == "cli":
         lines[-1] += f" --seed {manifest.seed}"
     return escape("\n".join(lines))
 

@@ -30,10 +30,13 @@ def trials_table(group: GroupData) -> str:
         return '<p class="quiet">There is none yet.</p>'
     names = group.param_names
     columns = names if len(names) <= _MOST_COLUMNS else ()
-    head = "".join(_heading(title, numeric) for title, numeric in _titles(group, columns))
+    head = "".join(
+        _heading(title, numeric) for title, numeric in _titles(group, columns)
+    )
     best = {trial.number for trial in group.best}
+    reasons = _has_reasons(group)
     rows = "".join(
-        _row(group, trial, columns, is_best=trial.number in best)
+        _row(group, trial, columns, reasons=reasons, is_best=trial.number in best)
         for trial in group.trials
     )
     return (
@@ -48,7 +51,7 @@ def _filter(group: GroupData) -> str:
     options = "".join(f'<option value="{state}">{state}</option>' for state in states)
     return (
         '<p class="controls"><label>Show <select id="state"><option value="">all states'
-        f"</option>{options}</select></label> <span class=\"quiet\" id=\"shown\">"
+        f'</option>{options}</select></label> <span class="quiet" id="shown">'
         f"{len(group.trials)} trials</span></p>"
     )
 
@@ -58,12 +61,17 @@ def _titles(group: GroupData, columns: tuple[str, ...]) -> Iterator[tuple[str, b
     yield "State", False
     for metric in group.metrics:
         yield metric.name, True
+    if _has_reasons(group):
+        yield "Reason", False
     for name in columns or ("Parameters",):
         yield name, bool(columns) and _is_numeric(group, name)
     yield "Seed", True
     yield "Seconds", True
     yield "Run", False
-    yield "Reason", False
+
+
+def _has_reasons(group: GroupData) -> bool:
+    return any(trial.reason for trial in group.trials)
 
 
 def _is_numeric(group: GroupData, name: str) -> bool:
@@ -80,11 +88,18 @@ def _heading(title: str, numeric: bool) -> str:  # noqa: FBT001 - a column's own
 
 
 def _row(
-    group: GroupData, trial: TrialData, columns: tuple[str, ...], *, is_best: bool
+    group: GroupData,
+    trial: TrialData,
+    columns: tuple[str, ...],
+    *,
+    reasons: bool,
+    is_best: bool,
 ) -> str:
     cells = [_cell(trial.number), _state(trial)]
     values: list[Any] = [*trial.values, *([None] * len(group.metrics))]
     cells += [_cell(value) for value in values[: len(group.metrics)]]
+    if reasons:
+        cells.append(f'<td class="reason">{escape(trial.reason)}</td>')
     if columns:
         cells += [_cell(trial.params.get(name, _ABSENT)) for name in columns]
     else:
@@ -93,7 +108,7 @@ def _row(
         )
         cells.append(_cell(text))
     seconds = None if trial.seconds is None else round(trial.seconds, 3)
-    cells += [_cell(trial.seed), _cell(seconds), _run(trial), _reason(trial)]
+    cells += [_cell(trial.seed), _cell(seconds), _run(trial)]
     kind = ' class="best"' if is_best else ""
     return f'<tr data-state="{escape(trial.state)}"{kind}>{"".join(cells)}</tr>'
 
@@ -107,7 +122,9 @@ def _cell(value: Any) -> str:
     shown = shown_value(value)
     exact = repr(value) if isinstance(value, float) else shown
     # What is cut is there in full when pointed at, and sorted by.
-    full = f' data-v="{escape(exact)}" title="{escape(exact)}"' if exact != shown else ""
+    full = (
+        f' data-v="{escape(exact)}" title="{escape(exact)}"' if exact != shown else ""
+    )
     kind = ' class="number"' if isinstance(value, (int, float)) else ""
     return f"<td{kind}{full}>{escape(shown)}</td>"
 
@@ -119,7 +136,3 @@ def _state(trial: TrialData) -> str:
 
 def _run(trial: TrialData) -> str:
     return f"<td><code>{escape(trial.run_id)}</code></td>"
-
-
-def _reason(trial: TrialData) -> str:
-    return f'<td class="reason">{escape(trial.reason)}</td>'

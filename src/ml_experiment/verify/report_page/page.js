@@ -17,9 +17,12 @@
     };
   }
 
-  function axesOf(spec) {
-    const parallel = spec.data.find((trace) => trace.type === "parcoords");
-    return parallel ? parallel.dimensions.length : 0;
+  // Between the page's own two colours of a scale; 1 is the stronger one.
+  function shade(share) {
+    const parts = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
+    const [from, to] = [parts(color("--faint")), parts(color("--strong"))];
+    const mixed = from.map((low, at) => Math.round(low + share * (to[at] - low)));
+    return "rgb(" + mixed.join(",") + ")";
   }
 
   function layoutOf(spec, narrow) {
@@ -35,9 +38,11 @@
     for (const name of new Set(["xaxis", "yaxis", ...Object.keys(layout)])) {
       if (/^[xy]axis\d*$/.test(name)) layout[name] = axis(layout[name]);
     }
-    if (axesOf(spec) > 0) {
-      layout.margin = { l: 60, r: narrow ? 40 : 60, t: 60, b: 30 };
-      layout.xaxis.visible = layout.yaxis.visible = false;
+    for (const note of layout.annotations ?? []) {
+      note.font = { ...note.font, color: color("--ink") };
+    }
+    for (const shape of layout.shapes ?? []) {
+      shape.line = { ...shape.line, color: color("--soft") };
     }
     return layout;
   }
@@ -61,13 +66,8 @@
           trace.marker.line = { ...trace.marker.line, color: color("--soft") };
         }
       }
-      if (trace.type === "parcoords") {
-        trace.labelfont = trace.tickfont = { color: color("--ink"), size: 11 };
-        trace.rangefont = { color: "rgba(0,0,0,0)", size: 1 };
-        if (trace.line) {
-          trace.line = { ...trace.line, colorscale: scale, showscale: !narrow };
-          trace.line.colorbar = { ...trace.line.colorbar, ...bar };
-        }
+      if (typeof trace.meta === "number") {
+        trace.line = { ...trace.line, color: shade(trace.meta) };
       }
       return trace;
     });
@@ -75,7 +75,7 @@
 
   function draw(element) {
     const spec = specs[Number(element.dataset.figure)];
-    element.style.minWidth = axesOf(spec) * 80 + "px";
+    element.style.minWidth = (spec.layout.meta?.axes ?? 0) * 70 + "px";
     const narrow = element.clientWidth < 360;
     const options = {
       responsive: true, displaylogo: false, displayModeBar: hovers ? "hover" : false,

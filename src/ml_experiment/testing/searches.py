@@ -86,6 +86,7 @@ class Pool:
         self.replicas = [Replica(order.description) for _ in range(workers)]
         self.clock = random.Random(timing)
         self.running: dict[int, TrialResult] = {}
+        self.asked: dict[int, Asked] = {}
 
     def run(self, *, until: int | None = None) -> None:
         """Execute trials until all are told, or so many results were accepted."""
@@ -105,6 +106,7 @@ class Pool:
             asked = self.order.next_task()
             if asked is None:
                 return
+            self.asked[asked.number] = asked
             self.running[worker] = self._executed(self.replicas[worker], asked)
 
     def _executed(self, replica: Replica, asked: Asked) -> TrialResult:
@@ -149,6 +151,7 @@ def log(order: FixedOrder) -> list[tuple[Any, ...]]:
             dict(each.intermediate_values),
             dict(each.user_attrs),
             dict(each.system_attrs),
+            each.reason,
         )
         for each in results
     ]

@@ -1,0 +1,279 @@
+"""The runs of a group's trials in MLflow: one for each trial, whatever happens.
+
+A trial's run is found by the tag that it is created with, and what has been told of it is
+noted in the trial's own ``published.json``, last of all: whatever a publisher was doing
+when it was killed is done again by the next one.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlflow.entities import ViewType
+
+from ml_experiment.tracking.child import Child
+from ml_experiment.tracking.group_journal import RUNNING
+from ml_experiment.tracking.state import StateFile
+from ml_experiment.tracking.told import RUN_ID_TAG
+from ml_experiment.tracking.trial_facts import (
+    GROUP_TAG,
+    PARENT_TAG,
+    STATE_TAG,
+    UNFINISHED,
+    common_tags,
+    ending_of,
+    note_published,
+    state_tags,
+    trial_directory,
+    trial_tags,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from ml_experiment.errors import TrackingError
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.manifest import Manifest
+    from ml_experiment.tracking.group_journal import GroupJournal, TrialTale
+    from ml_experiment.tracking.settings import Settings
+
+_PAGE = 1000  # runs that MLflow's own stores give at once
+_LIVE_EVERY_S = 1.0
+_DELETED = "deleted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """The group's run in MLflow.
+
+    Attributes:
+        run: The group's run directory.
+        manifest: Of the group.
+        mlflow_run_id: MLflow's identifier of it.
+        experiment_id: MLflow's identifier of its experiment.
+    """
+
+    run: RunDirectory
+    manifest: Manifest
+    mlflow_run_id: str
+    experiment_id: str
+
+
+class Children:
+    """Keeps the runs of the trials up to date.
+
+    Args:
+        client: An open store.
+        settings: Where it is.
+        parent: The group's run.
+        journal: What there is to tell of the trials.
+    """
+
+    def __init__(
+        self,
+        client: MlflowClient,
+        settings: Settings,
+        parent: Parent,
+        journal: GroupJournal,
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._parent = parent
+        self._journal = journal
+        self._common_tags = common_tags(
+            parent.run, parent.manifest, parent.mlflow_run_id
+        )
+        self._index = self._search()
+        self._open: dict[int, Child] = {}
+        self._next_look = 0.0
+        self._failures: dict[int, TrackingError] = {}
+
+    @property
+    def has_news(self) -> bool:
+        """Whether a trial that runs may have something to tell."""
+        return bool(self._journal.news) or (
+            bool(self._open) and time.monotonic() >= self._next_look
+        )
+
+    def step(self) -> None:
+        """Tell MLflow of the trials that started, got on or ended."""
+        news = self._journal.news
+        while news:
+            number = next(iter(news))
+            trial = self._journal.tale.trials[number]
+            if trial.state == RUNNING:
+                self._begin(trial)
+            else:
+                self._end(trial, trial.ended or trial.started)
+            del news[number]  # only now: what fails is tried again
+        if time.monotonic() >= self._next_look:
+            for child in self._open.values():
+                child.send_live()
+            self._next_look = time.monotonic() + _LIVE_EVERY_S
+
+    def close(self, ended: float) -> TrackingError | None:
+        """Leave no trial running: the group is over.
+
+        Args:
+            ended: When it ended, in seconds since the epoch.
+
+        Returns:
+            What could not be uploaded of a trial; ``None`` if there is nothing.
+        """
+        for trial in self._journal.tale.trials.values():
+            if trial.state == RUNNING:
+                self._end(trial, ended)
+        known = {trial.run_id for trial in self._journal.tale.trials.values()}
+        for run_id, found in self._index.items():
+            if run_id not in known and found.info.status == "RUNNING":
+                self._terminate(found, ended)
+        if not self._settings.is_database:
+            self._delete_doubles()
+        return next(iter(self._failures.values()), None)
+
+    def delete(self) -> None:
+        """Delete them all: the group is not wanted."""
+        for found in self._index.values():
+            if found.info.lifecycle_stage != _DELETED:
+                self._client.delete_run(found.info.run_id)
+
+    def _search(self) -> dict[str, Run]:
+        """Return the runs that there are, by our identifier."""
+        found: dict[str, Run] = {}
+        for run in self._all_runs():
+            run_id = _run_id_of(run)
+            other = found.get(run_id)
+            if other is None or other.info.lifecycle_stage == _DELETED:
+                found[run_id] = run
+        return found
+
+    def _all_runs(self) -> Iterable[Run]:
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [self._parent.experiment_id],
+                filter_string=f"tags.`{GROUP_TAG}` = '{self._parent.run.run_id}'",
+                run_view_type=ViewType.ALL,
+                max_results=_PAGE,
+                order_by=["attributes.start_time ASC"],
+                page_token=token,
+            )
+            yield from page
+            token = page.token
+            if not token:
+                return
+
+    def _begin(self, trial: TrialTale) -> None:
+        """Create the run of a trial that has started, or take it up again."""
+        run = trial_directory(self._parent.run, trial)
+        found = self._index.get(trial.run_id)
+        if found is not None and found.info.lifecycle_stage == _DELETED:
+            return
+        child = self._child(trial, run)
+        if found is None:
+            child.tags |= state_tags(RUNNING, trial.attempt)
+            found = self._create(trial, child)
+        else:
+            child.take_up(found, state_tags(RUNNING, trial.attempt))
+        child.mlflow_run_id = found.info.run_id
+        self._open[trial.number] = child
+        note_published(
+            run,
+            self._settings,
+            mlflow_run_id=found.info.run_id,
+            experiment_id=self._parent.experiment_id,
+            artifact_uri=self._settings.mask(str(found.info.artifact_uri)),
+            state="open",
+            error=None,
+        )
+
+    def _child(self, trial: TrialTale, run: RunDirectory) -> Child:
+        child = Child(self._client, self._settings, run, trial)
+        child.tags = self._common_tags | trial_tags(trial)
+        return child
+
+    def _create(self, trial: TrialTale, child: Child) -> Run:
+        created = self._client.create_run(
+            self._parent.experiment_id,
+            start_time=int(trial.started * 1000),
+            tags=child.initial_tags(),
+            run_name=f"Trial {trial.number}",
+        )
+        self._index[trial.run_id] = created
+        return created
+
+    def _end(self, trial: TrialTale, over: float) -> None:
+        """Tell all that there is of a trial, its final status last."""
+        run = trial_directory(self._parent.run, trial)
+        ending = ending_of(trial, run, over)
+        found = self._index.get(trial.run_id)
+        if found is not None and found.info.lifecycle_stage == _DELETED:
+            return
+        child = self._open.pop(trial.number, None)
+        if child is not None and child.trial.started != trial.started:
+            child = None  # of an earlier attempt
+        final = state_tags(ending.state, trial.attempt, ending.reason)
+        if child is None:
+            if found is not None and self._is_told(
+                run, found, int(ending.ended * 1000)
+            ):
+                return
+            child = self._child(trial, run)
+            if found is None:
+                child.tags |= final
+                found = self._create(trial, child)
+            elif not self._settings.is_database:
+                child.in_doubt = True  # a database refuses doubles by itself
+        assert found is not None  # noqa: S101 - an open child has been found or created
+        child.mlflow_run_id = found.info.run_id
+        child.trial = trial
+        child.tags |= final
+        failure = child.close(ending)
+        if failure is not None:
+            self._failures[trial.number] = failure
+        else:
+            self._failures.pop(trial.number, None)
+        note_published(
+            run,
+            self._settings,
+            mlflow_run_id=found.info.run_id,
+            experiment_id=self._parent.experiment_id,
+            artifact_uri=self._settings.mask(str(found.info.artifact_uri)),
+            state="pending" if failure is not None else "closed",
+            closed=failure is None,
+            error=None if failure is None else str(failure),
+            outcome_ended=int(ending.ended * 1000),
+        )
+
+    def _is_told(self, run: RunDirectory, found: Run, ended_ms: int) -> bool:
+        """Return whether an earlier publisher has told all of a trial."""
+        noted = StateFile(run, self._settings.masked_uri).value
+        return (
+            noted.closed
+            and noted.mlflow_run_id == found.info.run_id
+            and noted.outcome_ended == ended_ms
+            and found.info.status != "RUNNING"
+            and found.data.tags.get(PARENT_TAG) == self._parent.mlflow_run_id
+        )
+
+    def _terminate(self, found: Run, ended: float) -> None:
+        self._client.set_tag(found.info.run_id, STATE_TAG, UNFINISHED)
+        self._client.set_terminated(found.info.run_id, "KILLED", int(ended * 1000))
+
+    def _delete_doubles(self) -> None:
+        """Delete runs that a server made of requests which seemed to have failed."""
+        for run in self._all_runs():
+            known = self._index.get(_run_id_of(run))
+            is_other = known is not None and known.info.run_id != run.info.run_id
+            if is_other and run.info.lifecycle_stage == "active":
+                self._client.delete_run(run.info.run_id)
+
+
+def _run_id_of(run: Run) -> str:
+    return str(run.data.tags.get(RUN_ID_TAG))
