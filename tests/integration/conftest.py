@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -104,7 +105,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         wait_for(lambda: subprocess.run(ready, check=False).returncode == 0, "postgres")
         yield f"postgresql+psycopg2://ann:open-sesame@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
+        server.send_signal(signal.SIGINT)  # it does not wait for its clients
         server.wait()
 
 

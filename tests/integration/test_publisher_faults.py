@@ -165,7 +165,7 @@ def test_a_publisher_killed_while_it_makes_the_database_leaves_none(
     place = workplace(tmp_path / "new", f"sqlite:///{tmp_path}/new/mlflow.db")
     run = place.new_run()
     run.close()
-    process = place.start(run)
+    process = place.start(run, MLFLOW_LOGGING_LEVEL="INFO")
     log = run.directory.path / "tracking.log"
     wait_for(lambda: b"Updating database tables" in log.read_bytes(), "the migration")
     process.kill()

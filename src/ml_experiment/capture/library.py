@@ -126,17 +126,17 @@ class LibraryControl(ABC):
         if self.entropy.seed is not None:
             self.begin(force=False)
 
-    def begin(self, *, force: bool) -> None:
+    def begin(self, *, force: bool, goes_on: bool = False) -> None:
         """Bring the global generator to where the run is to start."""
         if self._loaded is None:
             return
         with self.observations.quiet():
             self._generators, self._known = [], set()
             self.start_state = self.derived_seed = None
-            self.origin = self._start(force=force)
+            self.origin = self._start(force=force, goes_on=goes_on)
         self._seeded_by_user = False
 
-    def _start(self, *, force: bool) -> Origin:
+    def _start(self, *, force: bool, goes_on: bool) -> Origin:
         if self.to_restore is not None:
             self.restore_global(self.to_restore)
             self.start_state = self.to_restore
@@ -146,8 +146,9 @@ class LibraryControl(ABC):
             self._ran = False
             return "user"
         if self._users_state is not None:
-            self.restore_global(self._users_state)
-            self.start_state = self._users_state
+            if not goes_on:
+                self.restore_global(self._users_state)
+            self.start_state = self.global_state()
             return "user"
         if self._unseen and not force:
             self.start_state = self.global_state()

@@ -99,7 +99,9 @@ class RandomnessControl:
                 before=self._before_fork, after_in_child=self._after_fork
             )
 
-    def begin(self, seed: int | None, force: bool = False) -> None:  # noqa: FBT001, FBT002
+    def begin(
+        self, seed: int | None, *, force: bool = False, goes_on: bool = False
+    ) -> None:
         """Seed everything that the user's code has not seeded itself.
 
         A global generator that the user seeded while no run was on starts each run from
@@ -109,6 +111,9 @@ class RandomnessControl:
             seed: The run's seed; ``None`` to draw one from the operating system.
             force: The seed was asked for: generators that may have been seeded before
                 anybody watched are seeded, too.
+            goes_on: A global generator that the user seeded goes on from where it is, as
+                in any program that calls a function several times. A trial must not
+                depend on those before it.
         """
         if seed is None:
             seed = secrets.randbits(32)
@@ -122,7 +127,7 @@ class RandomnessControl:
         self.observations.begin()
         os.environ[SEED_VARIABLE] = json.dumps([seed, *path])
         for library in self.libraries:
-            library.begin(force=force)
+            library.begin(force=force, goes_on=goes_on)
 
     def restore(self, start_states: Mapping[str, Any]) -> None:
         """Begin every run from recorded states: ``start_states`` of an earlier ``end()``.

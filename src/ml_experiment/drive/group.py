@@ -22,6 +22,7 @@ from ml_experiment.config.models import (
 )
 from ml_experiment.drive.group_events import GroupEvents
 from ml_experiment.drive.objective import Objective, objective_of
+from ml_experiment.drive.script_module import name_of_job
 from ml_experiment.drive.trial_files import TrialFiles
 from ml_experiment.errors import MlExperimentError
 from ml_experiment.executors.base import (
@@ -179,12 +180,11 @@ class GroupDriver:
         return executor
 
     def _setup(self) -> WorkerSetup:
-        function = self._spec.function
         return WorkerSetup(
             study=self._description,
             config=to_document(self._config),
             metrics=self._objective.names,
-            job=(function.__module__, function.__qualname__),
+            job=name_of_job(self._spec),
             data=self._share_data(),
         )
 

@@ -20,7 +20,12 @@ from ml_experiment.search.options import (
     need,
     options_of,
 )
-from ml_experiment.search.space import flat_leaves, leaves, read_space
+from ml_experiment.search.space import (
+    common_distributions,
+    flat_leaves,
+    leaves,
+    read_space,
+)
 
 
 if TYPE_CHECKING:
@@ -148,13 +153,20 @@ def gp_sampler(request: Request) -> BaseSampler:
 
 
 def qmc_sampler(request: Request) -> BaseSampler:
-    """Return Optuna's ``QMCSampler``: one sequence, so one seed, for the group."""
+    """Return Optuna's ``QMCSampler``: one sequence, so one seed, for the group.
+
+    It is scrambled unless told otherwise: without, all groups get the same points, the
+    first of which is the corner where every parameter has its least value.
+    """
     from optuna.samplers import QMCSampler
 
     need("scipy", "scipy", "qmc")
     options = options_of(QMCSampler, without=("independent_sampler",))
     check_options("sampler", request, options)
-    given = {"warn_independent_sampling": False} | dict(request.options)
+    from ml_experiment.search.qmc import KnownSpaceSampler
+
+    quiet = {"warn_independent_sampling": False, "scramble": True}
+    given = quiet | dict(request.options)
     if given.get("qmc_type", "sobol") not in {"sobol", "halton"}:
         raise ConfigError(
             f"qmc: got {given['qmc_type']!r}; allowed: sobol, halton",
@@ -163,7 +175,12 @@ def qmc_sampler(request: Request) -> BaseSampler:
     return made(
         "sampler",
         request,
-        QMCSampler,
+        KnownSpaceSampler,
+        known={
+            name: each
+            for name, each in common_distributions(request.space).items()
+            if not each.single()
+        },
         seed=request.group_seed,
         independent_sampler=_random(request.seed),
         **given,

@@ -26,6 +26,7 @@ from ml_experiment.errors import ConfigError
 
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
     from optuna.trial import BaseTrial
 
 Suggest: TypeAlias = Callable[[str, ParamDistribution], object]
@@ -105,6 +106,37 @@ def suggest_leaf(trial: BaseTrial, name: str, leaf: ParamDistribution) -> object
 
 
 Label: TypeAlias = "bool | int | float | str | None"
+
+
+def common_distributions(space: Mapping[str, Space]) -> dict[str, BaseDistribution]:
+    """Return what every trial suggests: no elements of a list whose length is drawn."""
+    return {
+        name: distribution_of(leaf)
+        for top, each in leaves(space)
+        for name, leaf in _common(top, each)
+    }
+
+
+def distribution_of(leaf: ParamDistribution) -> BaseDistribution:
+    """Return what Optuna calls a distribution, the same as ``suggest_leaf`` makes."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    match leaf:
+        case Range():
+            return IntDistribution(leaf.min, _last(leaf), step=leaf.step)
+        case RandInt():
+            return IntDistribution(leaf.min, leaf.max)
+        case Uniform() | LogUniform():
+            log = isinstance(leaf, LogUniform)
+            return FloatDistribution(leaf.min, leaf.max, log=log)
+        case Choice():
+            return CategoricalDistribution([label for label, _ in by_label(leaf)])
+        case _:
+            raise ConfigError(f"no sampler draws from {leaf}", field=_FIELD)
 
 
 def by_label(choice: Choice) -> list[tuple[Label, object]]:
@@ -235,6 +267,18 @@ def _inner(leaf: ParamDistribution) -> Iterator[ParamDistribution]:
         yield from _inner(leaf.of)
     else:
         yield leaf
+
+
+def _common(
+    name: str, leaf: ParamDistribution
+) -> Iterator[tuple[str, ParamDistribution]]:
+    if not isinstance(leaf, Repeat):
+        yield name, leaf
+    elif isinstance(leaf.times, ParamDistribution):
+        yield length(name), leaf.times
+    else:
+        for number in range(leaf.times):
+            yield from _common(element(name, number), leaf.of)
 
 
 def _possible_names(space: Mapping[str, Space]) -> Iterator[str]:

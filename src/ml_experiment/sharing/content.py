@@ -177,6 +177,7 @@ def _bytes(value: Any, kind: str | None) -> int | None:
     if kind == "index":
         return int(value.memory_usage())
     if kind == "sparse":
-        arrays = [getattr(value, name, None) for name in _SPARSE_PARTS]
-        return sum(int(each.nbytes) for each in arrays if hasattr(each, "nbytes"))
+        parts: list[Any] = [getattr(value, name, None) for name in _SPARSE_PARTS]
+        sizes: list[int] = [part.nbytes for part in parts if is_array(part)]
+        return sum(sizes)
     return len(value) if isinstance(value, (bytes, bytearray)) else None

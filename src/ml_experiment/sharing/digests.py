@@ -28,6 +28,9 @@ _DEEPEST = 200
 _ITEMS_AT_ONCE = 10_000
 # What an object's __reduce_ex__ is asked for; its parts are told apart since 2.
 _REDUCE_PROTOCOL = 4
+# Callable, arguments, state, and then iterators over a list's items and a dict's.
+_REDUCED_PARTS = 5
+_ITEMS = 3
 
 
 class _UntellableError(Exception):
@@ -198,10 +201,10 @@ class Digester:
         if isinstance(reduced, str):
             return _hash("global", [_name_of(type(value)).encode(), reduced.encode()])
         # Missing parts count as those that are None.
-        call, arguments, state, items, pairs, *_ = (*reduced, None, None, None)
-        listed = None if items is None else list(items)
-        mapped = None if pairs is None else dict(pairs)
-        parts = [call, arguments, state, listed, mapped]
+        parts = [*reduced, None, None, None][:_REDUCED_PARTS]
+        parts[_ITEMS:] = [
+            None if each is None else list(each) for each in parts[_ITEMS:]
+        ]
         return self._node(_name_of(type(value)), parts)
 
 

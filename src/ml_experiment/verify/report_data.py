@@ -6,14 +6,14 @@ a report must be there exactly when something went wrong.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.json_values import decode
 from ml_experiment.errors import RecordError
-from ml_experiment.record.directory import RunDirectory, read_json
-from ml_experiment.record.journal import JournalReader
+from ml_experiment.record.directory import read_json
+from ml_experiment.record.journal import JournalReader, read_journal
 from ml_experiment.record.locks import is_held
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.outcome import read_outcome
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.manifest import Manifest
     from ml_experiment.record.outcome import Outcome
 
-TRIALS_FOLDER = "trials"
 RESULT_NAME = "result.json"
-FINISHED_STATES = ("complete", "pruned", "failed")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +83,7 @@ class GroupData:
         outcome: How it ended; ``None`` while it has not.
         running: Its processes are alive.
         config: The resolved config.
+        search: What the driver said of it: ``sampler``, ``pruner``, ``lookahead`` ...
         metrics: What is optimised.
         trials: In the order of their numbers.
         mlflow_run_id: The parent run, once published.
@@ -93,6 +93,7 @@ class GroupData:
     outcome: Outcome | None
     running: bool
     config: Mapping[str, Any]
+    search: Mapping[str, Any]
     metrics: tuple[MetricData, ...]
     trials: tuple[TrialData, ...]
     mlflow_run_id: str | None
@@ -152,13 +153,18 @@ def report_data(run: RunDirectory) -> GroupData:
     outcome = read_outcome(run)
     running = outcome is None and (is_held(run.owner_lock) or is_held(run.driver_lock))
     config = _decoded(run.config)
-    trials = _trials(run, running=running)
+    search = _search(run, config)
+    metrics = _metrics(search)
+    trials = tuple(
+        _checked(trial, len(metrics)) for trial in _trials(run, running=running)
+    )
     return GroupData(
         manifest=manifest,
         outcome=outcome,
         running=running,
         config=config,
-        metrics=_metrics(run, config, trials),
+        search=search,
+        metrics=metrics,
         trials=trials,
         mlflow_run_id=_mlflow_id(run),
     )
@@ -177,50 +183,50 @@ def _mlflow_id(run: RunDirectory) -> str | None:
     return None if found is None else str(found)
 
 
-def _metrics(
-    run: RunDirectory, config: Mapping[str, Any], trials: tuple[TrialData, ...]
-) -> tuple[MetricData, ...]:
-    """Return what is optimised: as the driver noted it, else as the config says."""
-    noted: Any = (read_json(run.part("group")) or {}).get("metrics")
-    given = noted or config.get("metric") or {}
-    listed = given if isinstance(given, list) else [given]
-    count = max((len(trial.values) for trial in trials), default=1) or 1
-    listed += [{} for _ in range(count - len(listed))]
-    metrics = []
-    for each in listed:
-        known = each if isinstance(each, dict) else {"name": each}
-        metrics.append(
-            MetricData(
-                name=str(known.get("name") or "value"),
-                direction=str(known.get("direction") or "minimize"),
-            )
+def _search(run: RunDirectory, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the driver said of its search; before it spoke, what was asked."""
+    metric = config.get("metric")
+    asked = metric if isinstance(metric, list) else [metric or {}]
+    search: dict[str, Any] = {
+        "metrics": [str(each.get("name") or "value") for each in asked],
+        "directions": [str(each.get("direction") or "minimize") for each in asked],
+        **{name: config.get(name) for name in ("sampler", "pruner", "num_trials")},
+    }
+    for event in read_journal(run.journal):
+        if event["event"] == "group":
+            search |= event
+    return search
+
+
+def _metrics(search: Mapping[str, Any]) -> tuple[MetricData, ...]:
+    return tuple(
+        MetricData(name=name, direction=direction)
+        for name, direction in zip(
+            search["metrics"], search["directions"], strict=False
         )
-    return tuple(metrics)
+    )
 
 
 def _trials(run: RunDirectory, *, running: bool) -> tuple[TrialData, ...]:
-    folder = run.path / TRIALS_FOLDER
-    if not folder.is_dir():
-        return ()
-    numbered = sorted(
-        (int(path.name), path) for path in folder.iterdir() if path.name.isdecimal()
-    )
     open_state = "running" if running else "unfinished"
-    return tuple(_trial(number, path, open_state) for number, path in numbered)
+    return tuple(
+        _trial(int(trial.path.name), trial, open_state)
+        for trial in run.trials()
+        if trial.path.name.isdecimal()
+    )
 
 
-def _trial(number: int, path: Path, open_state: str) -> TrialData:
+def _trial(number: int, run: RunDirectory, open_state: str) -> TrialData:
     try:
-        return _read_trial(number, path, open_state)
+        return _read_trial(number, run, open_state)
     except (RecordError, OSError, TypeError, ValueError, AttributeError) as error:
         reason = f"its record cannot be read: {error}"
         return TrialData(number=number, state="failed", reason=reason)
 
 
-def _read_trial(number: int, path: Path, open_state: str) -> TrialData:
-    run = RunDirectory(path)
+def _read_trial(number: int, run: RunDirectory, open_state: str) -> TrialData:
     manifest = read_json(run.manifest) or {}
-    document: Any = decode(read_json(path / RESULT_NAME) or {})
+    document: Any = decode(read_json(run.path / RESULT_NAME) or {})
     outcome = read_outcome(run)
     state = str(document.get("state") or open_state)
     seconds = document.get("seconds")
@@ -241,10 +247,18 @@ def _read_trial(number: int, path: Path, open_state: str) -> TrialData:
         seconds=None if seconds is None else float(seconds),
         started=started,
         ended=ended,
-        run_id=_mlflow_id(run) or str(manifest.get("run_id") or path.name),
+        run_id=_mlflow_id(run) or str(manifest.get("run_id") or run.run_id),
         reason=str(document.get("reason") or ""),
         depends_on_time=bool(document.get("depends_on_time")),
     )
+
+
+def _checked(trial: TrialData, metrics: int) -> TrialData:
+    """Return a trial; as failed if its record does not fit what is optimised."""
+    if trial.state != "complete" or len(trial.values) == metrics:
+        return trial
+    reason = f"its record has {len(trial.values)} values for {metrics} metrics"
+    return replace(trial, state="failed", values=(), reason=reason)
 
 
 def _integer(value: object) -> int | None:

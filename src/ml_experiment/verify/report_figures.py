@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
-import logging
+import math
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,15 +84,16 @@ def _check_installed() -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep Optuna's remarks on its own experiments out of the user's terminal."""
-    logger = logging.getLogger("optuna")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    import optuna
+
+    level = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        optuna.logging.set_verbosity(level)
 
 
 def _figure(wanted: _Wanted, group: GroupData) -> Figure:
@@ -253,6 +254,7 @@ def _parallel(figure: Any, *, reverse: bool) -> Any:
         if trace.mode == "lines" and trace.y is not None and len(trace.y) > 1:
             # The first axis is the metric, from its least to its greatest value.
             share = float(trace.y[0])
+            share = share if math.isfinite(share) else 1.0
             trace.meta = 1 - share if reverse else share
             axes = max(axes, len(trace.y))
     return figure.update_layout(meta={"axes": axes})

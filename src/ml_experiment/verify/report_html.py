@@ -106,7 +106,7 @@ def _notices(group: GroupData) -> Iterator[str]:
             "on, the same search may go another way another time.",
             "info",
         )
-    if group.config.get("lookahead") == "none":
+    if group.search.get("lookahead", 0) is None:
         yield _notice(
             "lookahead is none: results were looked at as they came, so this search "
             "cannot be reproduced.",
@@ -133,7 +133,7 @@ def _cards(group: GroupData) -> Iterator[str]:
     yield _card("Duration", *_duration_facts(group, spent))
     drawn = "drawn" if group.manifest.seed_drawn else "given"
     yield _card("Seed", str(group.manifest.seed), drawn)
-    sampler, pruner = (_named(group.config.get(key)) for key in ("sampler", "pruner"))
+    sampler, pruner = (_named(group.search.get(key)) for key in ("sampler", "pruner"))
     yield _card("Search", sampler or "tpe", f"pruner: {pruner or 'none'}")
 
 
@@ -146,7 +146,7 @@ def _card(label: str, value: str, more: str) -> str:
 
 
 def _counted(group: GroupData) -> str:
-    asked = group.config.get("num_trials")
+    asked = group.search.get("num_trials")
     done = len(group.trials)
     return (
         f"{done} of {asked}" if isinstance(asked, int) and asked != done else str(done)

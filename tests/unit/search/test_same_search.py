@@ -50,8 +50,8 @@ def test_samplers_with_a_model_do_not_look_at_the_clock(
 ) -> None:
     """A Gaussian process or trees, fitted in the driver, see told trials and no others."""
     study = describe(sampler, pruner, options=options)
-    alone = search(study, trials=6, lookahead=2)
-    assert search(study, trials=6, lookahead=2, workers=2, timing=5) == alone
+    alone = search(study, trials=5, lookahead=2)
+    assert search(study, trials=5, lookahead=2, workers=2, timing=5) == alone
 
 
 @pytest.mark.parametrize("sampler", [*QUICK, "nsgaiii"])

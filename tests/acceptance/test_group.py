@@ -1,0 +1,283 @@
+"""A group is the same whatever the workers, their speed, or a crash."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+
+if TYPE_CHECKING:
+    from conftest import Folder
+
+
+SCRIPT = """\
+import random, time
+from ml_experiment import job, Trial
+
+@job
+def main(x, y, n, kind, layers, fixed=1):
+    random.seed()  # on purpose unseeded: the trial's seed counts
+    noise = random.random() * 1e-3
+    time.sleep(hash((round(x, 3), n)) % 7 / 1000)
+    if kind == 'b':
+        x += Trial.get_current().suggest_float('extra', 0, 1)
+    for step in range(1, 5):
+        yield {'loss': (x - 1) ** 2 + y + n + sum(layers) + 3 / step + noise}
+"""
+
+CONFIG = {
+    "name": "search",
+    "kind": "group",
+    "num_trials": 16,
+    "seed": 7,
+    "lookahead": 8,
+    "param_space": {
+        "x": "uniform(-5, 5)",
+        "y": "loguniform(1e-3, 10)",
+        "n": "range(0, 10, 2)",
+        "kind": "choice(['a', 'b'])",
+        "layers": ["randint(1, 3)", "randint(1, 3)"],
+    },
+    "metric": {"name": "loss", "direction": "minimize"},
+    "run": "search.py",
+}
+
+
+def _write(folder: Folder, **changes: Any) -> None:
+    folder.write("search.py", SCRIPT)
+    folder.write("group.json", json.dumps(CONFIG | changes))
+
+
+def _trials(folder: Folder) -> list[tuple[Any, ...]]:
+    """Return number, seed, params, values, steps and state of each trial."""
+    (run,) = folder.run_directories()[-1:]
+    found = []
+    for path in sorted((run / "trials").iterdir()):
+        result = json.loads((path / "result.json").read_text())
+        manifest = json.loads((path / "manifest.json").read_text())
+        found.append(
+            (
+                result["number"],
+                manifest["seed"],
+                result["params"],
+                result["values"],
+                result["intermediate_values"],
+                result["state"],
+            )
+        )
+    return found
+
+
+def _search(folder: Folder, workers: int, **changes: Any) -> list[tuple[Any, ...]]:
+    share = {"resources_per_worker": {"cpu": os.cpu_count() / workers}}  # type: ignore[operator]
+    _write(folder, **(share | changes))
+    done = folder.command("--config_file", "group.json")
+    assert done.returncode == 0, done.stderr
+    return _trials(folder)
+
+
+@pytest.mark.parametrize(
+    ("sampler", "pruner"),
+    [
+        pytest.param("tpe", "median", id="tpe, median"),
+        pytest.param("random", "hyperband", id="random, hyperband"),
+        pytest.param("nsgaii", "sha", id="nsgaii, sha"),
+        pytest.param("qmc", "percentile", id="qmc, percentile"),
+    ],
+)
+def test_trials_do_not_depend_on_the_workers(
+    folder: Folder, sampler: str, pruner: str
+) -> None:
+    """One, two and four workers: the same trials, bit for bit; another seed: others."""
+    search = {"sampler": sampler, "pruner": pruner}
+
+    alone = _search(folder, 1, **search)
+    several = [_search(folder, workers, **search) for workers in (2, 4)]
+    other = _search(folder, 2, seed=8, **search)
+
+    assert len(alone) == 16
+    assert several == [alone, alone]
+    assert other != alone
+
+
+def test_search_goes_on_after_kills_as_if_nothing_had_been(folder: Folder) -> None:
+    """Everything killed by SIGKILL at random moments, resumed: equal to the straight search."""
+    expected = _search(folder, 2)
+    moments = random.Random(3)
+    group = len(folder.run_directories()) + 1
+
+    words: tuple[str, ...] = ("--config_file", "group.json")
+    kills = 0
+    while True:
+        command = folder.start(*words)
+        limit = 1.5 + 2 * moments.random() + 2 * kills
+        try:
+            status = command.wait(limit)
+            break
+        except subprocess.TimeoutExpired:
+            os.killpg(command.pid, signal.SIGKILL)
+            command.wait()
+            kills += 1
+        if len(folder.run_directories()) == group:
+            words = ("--config_file", "group.json", "--resume")
+
+    assert kills > 0
+    assert status == 0
+    assert _trials(folder) == expected
+    runs = [
+        run
+        for run in folder.mlflow_runs("search")
+        if "ml_experiment.trial" in run.data.tags
+    ]
+    numbers = sorted(
+        int(run.data.tags["ml_experiment.trial"])
+        for run in runs
+        if run.data.tags["ml_experiment.run_id"].startswith(
+            folder.run_directories()[-1].name
+        )
+    )
+    assert numbers == list(range(16))
+    assert {run.info.status for run in folder.mlflow_runs("search")} <= {
+        "FINISHED",
+        "KILLED",
+    }
+
+
+FAULTS = """\
+import ctypes, os, signal, time
+from ml_experiment import job
+
+@job
+def main(n):
+    if n == 1:
+        raise ValueError('one')
+    if n == 2:
+        ctypes.string_at(0)
+    if n == 3:
+        time.sleep(600)
+    if n == 4:
+        import resource
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+        bytearray(1 << 31)
+    if n == 5:
+        os._exit(5)
+    return {'loss': n}
+"""
+
+
+def test_bad_trials_do_not_end_the_group(folder: Folder) -> None:
+    """A hang, a crash, a lack of memory, an exception: each failed with its reason."""
+    _write(
+        folder,
+        num_trials=6,
+        sampler="grid",
+        timeout_per_trial=2,
+        param_space={"n": "range(0, 6)"},
+    )
+    folder.write("search.py", FAULTS)
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 0, done.stderr
+    (run,) = folder.run_directories()
+    results = [
+        json.loads((path / "result.json").read_text())
+        for path in (run / "trials").iterdir()
+    ]
+    ended = {
+        result["params"]["n"]: (result["state"], result["reason"]) for result in results
+    }
+    assert ended[0][0] == "complete"
+    assert {state for n, (state, _) in ended.items() if n} == {"failed"}
+    for n, word in {
+        1: "ValueError: one",
+        2: "SIGSEGV",
+        3: "2",
+        4: "MemoryError",
+        5: "5",
+    }.items():
+        assert word in ended[n][1]
+    statuses = {
+        run.info.status
+        for run in folder.mlflow_runs("search")
+        if "ml_experiment.trial" in run.data.tags
+    }
+    assert statuses == {"FINISHED", "FAILED", "KILLED"}
+
+
+def test_group_without_a_success_fails(folder: Folder) -> None:
+    """All trials failing is status 1, with the first reason."""
+    _write(folder, num_trials=3, param_space={"n": "choice([1])"})
+    folder.write("search.py", FAULTS)
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 1
+    assert "none of 3 trials has succeeded" in done.stderr
+    assert "ValueError: one" in done.stderr
+    assert folder.record()["outcome"]["status"] == "FAILED"
+
+
+def test_changed_config_is_not_resumed(folder: Folder) -> None:
+    """What has changed is named, and --force goes on all the same and is recorded."""
+    _write(folder, num_trials=200)
+    command = folder.start("--config_file", "group.json")
+    limit = time.monotonic() + 60
+    while not list(folder.path.glob(".ml_experiment/runs/*/trials/*/result.json")):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
+    command.terminate()
+    command.wait(60)
+    _write(folder, num_trials=16, retries=1)
+
+    refused = folder.command("--config_file", "group.json", "--resume")
+    forced = folder.command("--config_file", "group.json", "--resume", "--force")
+
+    assert refused.returncode == 2
+    assert "num_trials was 200 and is 16" in refused.stderr
+    assert "retries was 0 and is 1" in refused.stderr
+    assert forced.returncode == 0, forced.stderr
+    assert "num_trials" in str(folder.record()["run"]["forced"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        pytest.param({"metric": "lost"}, ["lost", "minimize"], id="no direction"),
+        pytest.param({"metric": None}, ["metric"], id="no metric"),
+        pytest.param(
+            {
+                "param_space": {},
+                "params": {"x": 1, "y": 1, "n": 1, "kind": "a", "layers": [1]},
+            },
+            ["param_space"],
+            id="empty space",
+        ),
+        pytest.param(
+            {"metric": {"name": "lose", "direction": "minimize"}},
+            ["lose", "loss"],
+            id="wrong metric",
+        ),
+        pytest.param({"sampler": "grid"}, ["grid", "x"], id="grid of floats"),
+        pytest.param({"pruner": {"name": "sha", "factor": 3}}, ["factor"], id="option"),
+    ],
+)
+def test_wrong_group_has_its_own_error(
+    folder: Folder, changes: dict[str, Any], said: list[str]
+) -> None:
+    """The message names what is wrong and what there is."""
+    _write(folder, **({"num_trials": 3} | changes))
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode != 0
+    for word in said:
+        assert word in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
