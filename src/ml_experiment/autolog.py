@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from ml_experiment.errors import MlExperimentError
-
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 class AutologgingBackend(Enum):
@@ -34,10 +30,11 @@ class AutologgingBackend(Enum):
 _MODULES = {"keras": "tensorflow", "lightning": "pytorch"}
 
 
-def check_backends(
-    backends: Sequence[AutologgingBackend] | AutologgingBackend | None,
-) -> tuple[AutologgingBackend, ...]:
+def check_backends(backends: object) -> tuple[AutologgingBackend, ...]:
     """Return the backends as a tuple.
+
+    Args:
+        backends: ``None``, one backend, or an iterable of them.
 
     Raises:
         TypeError: One of them is not an ``AutologgingBackend``.
@@ -47,12 +44,15 @@ def check_backends(
     if isinstance(backends, AutologgingBackend):
         return (backends,)
     names = ", ".join(f"AutologgingBackend.{item.name}" for item in AutologgingBackend)
-    if isinstance(backends, str) or not hasattr(backends, "__iter__"):
-        raise TypeError(f"autologging_backends: got {backends!r}; allowed: {names}")
-    for backend in backends:
+    listed: tuple[object, ...] = (backends,)
+    if isinstance(backends, Iterable) and not isinstance(backends, str):
+        listed = tuple(backends)
+    checked = []
+    for backend in listed:
         if not isinstance(backend, AutologgingBackend):
             raise TypeError(f"autologging_backends: got {backend!r}; allowed: {names}")
-    return tuple(backends)
+        checked.append(backend)
+    return tuple(checked)
 
 
 def enable(backend: AutologgingBackend) -> None:

@@ -175,7 +175,7 @@ def job(
     return decorate if func is None else decorate(func)
 
 
-def _check_function(function: Callable[..., Any]) -> Callable[..., Any]:
+def _check_function(function: Any) -> Callable[..., Any]:
     if isinstance(function, Job):
         raise TypeError("@job: the function is a job already; use @job once")
     if not callable(function) or isinstance(function, type):
@@ -186,7 +186,8 @@ def _check_function(function: Callable[..., Any]) -> Callable[..., Any]:
             "@job: the function is asynchronous; decorate a plain one that calls "
             "asyncio.run()"
         )
-    return function
+    checked: Callable[..., Any] = function
+    return checked
 
 
 # Imported for `from ml_experiment import job` in a plain script: what the script does

@@ -6,7 +6,7 @@ The same few lines run every experiment, wherever it was started from.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -110,19 +110,20 @@ def _collect(execution: Execution, value: R) -> R:
         record(value, None)
         return value
     steps: list[object] = []
-    try:
-        while True:
-            step = next(value)
-            record(step, len(steps))
-            steps.append(step)
-    except StopIteration as stop:
-        returned = stop.value
-    if returned is not None or not steps:
-        record(returned, None)
-    return _replay(steps, returned)  # type: ignore[return-value]  # R is a generator here
+    returned: list[object] = []
+
+    def run_to_its_end() -> Generator[object, None, None]:
+        returned.append((yield from value))
+
+    for number, step in enumerate(run_to_its_end()):
+        record(step, number)
+        steps.append(step)
+    if returned[0] is not None or not steps:
+        record(returned[0], None)
+    return _replay(steps, returned[0])  # type: ignore[return-value]  # R is a generator here
 
 
-def _replay(steps: list[object], returned: object) -> Iterator[Any]:
+def _replay(steps: list[object], returned: object) -> Generator[Any, None, object]:
     yield from steps
     return returned
 

@@ -114,7 +114,7 @@ def test_search_goes_on_after_kills_as_if_nothing_had_been(folder: Folder) -> No
     group = len(folder.run_directories()) + 1
 
     words: tuple[str, ...] = ("--config_file", "group.json")
-    kills = 0
+    kills, status = 0, -1
     while True:
         command = folder.start(*words)
         limit = 1.5 + 2 * moments.random() + 2 * kills

@@ -10,9 +10,9 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.group_directories import failed_group, mixed_group
 
 from ml_experiment.verify.report import write_report
-from tests.group_directories import failed_group, mixed_group
 
 
 if TYPE_CHECKING:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.callbacks.base import Callback
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 _EVENTS = ("on_job_start", "on_info_logged", "on_job_end")
 
@@ -95,9 +96,9 @@ def check_callbacks(callbacks: object) -> tuple[Callback, ...]:
         return ()
     if isinstance(callbacks, Callback):
         return (callbacks,)
-    if isinstance(callbacks, type) or not hasattr(callbacks, "__iter__"):
-        callbacks = (callbacks,)
-    checked = tuple(callbacks)  # type: ignore[arg-type]  # checked just above
+    checked: tuple[Any, ...] = (callbacks,)
+    if isinstance(callbacks, Iterable) and not isinstance(callbacks, type):
+        checked = tuple(callbacks)
     for callback in checked:
         if isinstance(callback, type):
             name = callback.__name__

@@ -40,24 +40,27 @@ _BETWEEN = frozenset({"sklearn", "joblib", "ml_experiment"})
 _SHOWN = 200
 
 
-def watch_splits(report: Callable[..., object]) -> None:
-    """Report from now on how data is split.
+class SplitWatch:
+    """Reports each split once a run, and at most ``_LIMIT`` of them.
 
     Args:
         report: ``report("split", **fields)``.
     """
-    watch = _SplitWatch(report)
-    when_imported("sklearn.model_selection", watch.hook)
-
-
-class _SplitWatch:
-    """Reports each split once, and at most ``_LIMIT`` of them."""
 
     def __init__(self, report: Callable[..., object]) -> None:
         self._report = report
         self._reported = 0
         self._sites: set[tuple[str, Site]] = set()
         self._local = threading.local()
+
+    def install(self) -> None:
+        """Watch from now on, once a process."""
+        when_imported("sklearn.model_selection", self.hook)
+
+    def renew(self) -> None:
+        """A new run begins: report again what was reported in an earlier one."""
+        self._reported = 0
+        self._sites = set()
 
     def hook(self, module: ModuleType) -> None:
         """Observe the functions of ``sklearn.model_selection``."""

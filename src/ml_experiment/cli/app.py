@@ -41,7 +41,6 @@ from ml_experiment.errors import ConfigError, MlExperimentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import click
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -54,15 +53,16 @@ _OWN_OPTIONS = frozenset(
 class RunByDefault(TyperGroup):
     """``ml-experiment SCRIPT`` and ``ml-experiment --config_file ...`` mean ``run``."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``run`` in front of a command line that names no command."""
         words = [_underscored(word) for word in args]
         first = words[0] if words else "--help"
         if first not in self.commands and first.split("=", 1)[0] not in _OWN_OPTIONS:
             words.insert(0, "run")
-        return super().parse_args(ctx, words or ["--help"])
+        remaining: list[str] = super().parse_args(ctx, words or ["--help"])
+        return remaining
 
-    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+    def get_params(self, ctx: Any) -> list[Any]:
         """Show the options of ``run`` beside the command's own."""
         own = super().get_params(ctx)
         run = self.commands["run"]
@@ -71,7 +71,7 @@ class RunByDefault(TyperGroup):
             return [*theirs, *own]
         return own
 
-    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """Spell the usage as the manual does."""
         del ctx
         return ["[OPTIONS]", "[SCRIPTS]..."]

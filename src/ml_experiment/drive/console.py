@@ -82,18 +82,21 @@ class TeeCapture:
     """Copies what Python writes; native output stays where it went."""
 
     def __init__(self, run: RunDirectory) -> None:
-        self._tees = (_Tee(sys.stdout, run.stdout), _Tee(sys.stderr, run.stderr))
+        self._tees: tuple[Any, Any] = (
+            _Tee(sys.stdout, run.stdout),
+            _Tee(sys.stderr, run.stderr),
+        )
         self._before: tuple[IO[str], IO[str]] = (sys.stdout, sys.stderr)
 
     def start(self) -> None:
         """Put the copying streams in place."""
-        sys.stdout, sys.stderr = self._tees  # type: ignore[assignment]  # by duck typing
+        sys.stdout, sys.stderr = self._tees
 
     def stop(self) -> None:
         """Give both streams back, unless somebody else has replaced them meanwhile."""
-        if sys.stdout is self._tees[0]:  # type: ignore[comparison-overlap]
+        if sys.stdout is self._tees[0]:
             sys.stdout = self._before[0]
-        if sys.stderr is self._tees[1]:  # type: ignore[comparison-overlap]
+        if sys.stderr is self._tees[1]:
             sys.stderr = self._before[1]
         for tee in self._tees:
             tee.close_file()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.capture.data import DataWatch
 from ml_experiment.capture.seeds import RandomnessControl
-from ml_experiment.capture.splits import watch_splits
+from ml_experiment.capture.splits import SplitWatch
 from ml_experiment.config.seeding import derive_seed
 from ml_experiment.drive.mlflow_link import MlflowLink
 from ml_experiment.drive.reporter import Reporter
@@ -31,6 +31,7 @@ class ProcessContext:
         reporter: Where the hooks report to.
         control: The random generators of this process.
         data: The files that are opened.
+        splits: The calls that split data.
         mlflow: The user's own calls of MLflow.
         prepared: The run that the command line has prepared, until it is taken.
         session_seed: Seed of what happens before a run, if nothing else is given.
@@ -40,6 +41,7 @@ class ProcessContext:
         self.reporter = Reporter()
         self.control = RandomnessControl(self.reporter.write)
         self.data = DataWatch(self.reporter)
+        self.splits = SplitWatch(self.reporter.write)
         self.mlflow = MlflowLink(self.reporter.write)
         self.prepared: tuple[RunDirectory, Order] | None = None
         self.session_seed = secrets.randbits(32)
@@ -61,7 +63,7 @@ class ProcessContext:
             self.session_seed = seed
         self.control.install(observed_from_start=observed_from_start)
         self.control.begin(derive_seed(self.session_seed, "import"), force=False)
-        watch_splits(self.reporter.write)
+        self.splits.install()
         self.mlflow.install()
         self.data.start()
 

@@ -180,6 +180,7 @@ def _begin(context: ProcessContext, manifest: Manifest, journal: Journal) -> Non
     """Seed, and record the modules that have been imported up to here."""
     journal.write("modules", modules=local_modules())
     context.data.renew()
+    context.splits.renew()
     given = not manifest.seed_drawn
     context.control.begin(manifest.seed, force=given, goes_on=True)
 

@@ -8,13 +8,13 @@ refuse to continue our run there.
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-import wrapt
-
+from ml_experiment.capture.when_imported import when_imported
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json
 
@@ -49,7 +49,7 @@ class MlflowLink:
 
     def install(self) -> None:
         """Watch for MLflow being imported, and for what it is told, once a process."""
-        wrapt.register_post_import_hook(self._on_import, "mlflow")
+        when_imported("mlflow", self._on_import)
 
     def start(self, run: RunDirectory, environment: Environment) -> None:
         """Lead MLflow to this run, now or when it is imported."""
@@ -75,12 +75,13 @@ class MlflowLink:
     def _on_import(self, module: ModuleType) -> None:
         for name in ("set_experiment", "set_tracking_uri"):
             if hasattr(module, name):
-                wrapt.wrap_function_wrapper(module, name, self._watching(name))
+                setattr(module, name, self._watching(name, getattr(module, name)))
         if self._run is not None:
             self._link()
 
-    def _watching(self, name: str) -> Callable[..., Any]:
-        def watch(wrapped: Any, _instance: Any, args: Any, kwargs: Any) -> Any:
+    def _watching(self, name: str, wrapped: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(wrapped)
+        def watch(*args: Any, **kwargs: Any) -> Any:
             if name == "set_tracking_uri":
                 uri = str(args[0] if args else kwargs.get("uri"))
                 if uri != self._tracking_uri:

@@ -157,6 +157,7 @@ class ScriptHost:
             def begin() -> None:
                 journal.write("modules", modules=self._modules.now())
                 context.data.renew()
+                context.splits.renew()
                 context.control.begin(task.seed, force=True)
 
             def end() -> None:

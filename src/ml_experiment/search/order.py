@@ -107,7 +107,8 @@ class Accepted:
         result: The result as it counts: with its attempt, and failed if its metrics were
             none.
         retried: The trial will be asked for once more; this result does not count.
-        told: Results that are told by now and were not before, in order.
+        told: Results that are told by now, in order, from the first that no earlier
+            answer had.
     """
 
     result: TrialResult
@@ -155,6 +156,7 @@ class FixedOrder:
         self._early: dict[int, TrialResult] = {}
         self._results: dict[int, TrialResult] = {}
         self._told: list[int] = []
+        self._reported = 0
         self._failures = 0
         self._timed: set[int] = set()
         self._best: list[int] | None = None
@@ -163,6 +165,7 @@ class FixedOrder:
 
     def next_task(self) -> Asked | None:
         """Return the next trial; ``None`` if there is none, or none before a result comes."""
+        self._tell_due()  # a result that came early may be the one that is waited for
         if self._again:
             asked = self._again.pop(0)
         elif self._complete or not self._may_ask():
@@ -190,9 +193,9 @@ class FixedOrder:
             self._again.append(self._next_attempt(asked, attempt + 1))
             return Accepted(result=result, retried=True, told=())
         self._results[result.number] = self._early[result.number] = result
-        before = len(self._told)
         self._tell_due()
-        told = tuple(self._results[number] for number in self._told[before:])
+        told = self.told_results(self._reported)
+        self._reported = len(self._told)
         return Accepted(result=result, retried=False, told=told)
 
     def replay(
@@ -218,7 +221,8 @@ class FixedOrder:
         """
         pending = replay(self, results, recorded_params)
         self.give_back(pending)
-        return tuple(self._results[number] for number in self._told)
+        self._reported = len(self._told)
+        return self.told_results()
 
     def give_back(self, pending: Sequence[Asked]) -> None:
         """Let ``next_task`` return these again: nobody executes them now."""
@@ -297,6 +301,10 @@ class FixedOrder:
         if self.lookahead is None:
             return 1
         return min(self._timed, default=None)
+
+    def told_results(self, start: int = 0) -> tuple[TrialResult, ...]:
+        """Return the results that are told, in order, from the ``start``-th on."""
+        return tuple(self._results[number] for number in self._told[start:])
 
     def told_trials(self, start: int = 0) -> tuple[FrozenTrial, ...]:
         """Return the told trials, in order, from the ``start``-th on."""

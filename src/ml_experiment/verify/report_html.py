@@ -161,8 +161,9 @@ def _counts(trials: Iterable[TrialData]) -> str:
 
 
 def _named(value: Any) -> str:
-    """Return a sampler's or pruner's name as the config says it."""
-    return str(value.get("name", "")) if isinstance(value, dict) else str(value or "")
+    """Return a sampler's or pruner's name; nothing where there is none."""
+    name = value.get("name", "") if isinstance(value, dict) else value or ""
+    return "" if name == "nop" else str(name)
 
 
 def _duration_facts(group: GroupData, spent: float) -> tuple[str, str]:
@@ -204,8 +205,15 @@ def _one_best(group: GroupData, trial: TrialData) -> str:
         f"<dt>{escape(str(name))}</dt><dd>{escape(_exact(value))}</dd>"
         for name, value in [*pairs.items(), *trial.params.items()]
     )
-    head = f"Trial {trial.number}, seed {trial.seed}, run {trial.run_id}"
-    return f'<p class="quiet">{escape(head)}</p><dl>{rows}</dl>'
+    where = f"seed {trial.seed}, run {trial.run_id}"
+    if len(group.metrics) == 1:
+        head = f"Trial {trial.number}, {where}"
+        return f'<p class="quiet">{escape(head)}</p><dl>{rows}</dl>'
+    values = ", ".join(f"{name} {shown_value(value)}" for name, value in pairs.items())
+    return (
+        f"<details><summary>{escape(f'Trial {trial.number}: {values}')}</summary>"
+        f'<p class="quiet">{escape(where)}</p><dl>{rows}</dl></details>'
+    )
 
 
 def _exact(value: object) -> str:

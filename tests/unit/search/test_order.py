@@ -19,7 +19,7 @@ from ml_experiment.testing.searches import Pool, describe
 
 
 if TYPE_CHECKING:
-    from ml_experiment.search.messages import TrialResult
+    from ml_experiment.search.messages import State, TrialResult
 
 
 def order_of(trials: int = 10, lookahead: int | None = 3, **options: int) -> FixedOrder:
@@ -29,7 +29,7 @@ def order_of(trials: int = 10, lookahead: int | None = 3, **options: int) -> Fix
     )
 
 
-def ended(asked: Asked, state: str = "complete", value: float = 1.0) -> TrialResult:
+def ended(asked: Asked, state: State = "complete", value: float = 1.0) -> TrialResult:
     """Return how a trial ended that suggested nothing of its own."""
     replica = Replica(describe("random"))
     task = asked.task(run_path="", params=asked.params, told=asked.between[:0])
@@ -37,7 +37,7 @@ def ended(asked: Asked, state: str = "complete", value: float = 1.0) -> TrialRes
         None,
         state,
         (value,) if state == "complete" else None,
-        task=task,  # type: ignore[arg-type]
+        task=task,
     )
 
 
@@ -142,7 +142,7 @@ def test_a_result_counts_once() -> None:
 def test_the_best_trial_is_among_the_told() -> None:
     """The least value wins, the first of equal ones; failed trials never."""
     order = order_of(trials=4, lookahead=8)
-    assert order.best is None
+    assert order.best_trials == []
     for asked, value in zip(asked_now(order), (3.0, 1.0, 2.0, 1.0), strict=True):
         order.accept(ended(asked, value=value))
     assert order.best is not None
@@ -251,3 +251,14 @@ def test_drawn_parameters_can_be_written_down() -> None:
     order = FixedOrder(describe("qmc"), num_trials=3, lookahead=3)
     for asked in asked_now(order):
         assert json.loads(json.dumps(encode(asked.params))) == asked.params
+
+
+def test_an_early_result_is_told_when_its_turn_comes() -> None:
+    """It need not wait for another result: the next trial is there at once."""
+    order = order_of(lookahead=3)
+    running = [order.next_task(), order.next_task()]
+    assert running[0] is not None
+    order.accept(ended(running[0]))
+    assert order.told == 0
+    assert [each.number for each in asked_now(order)] == [2, 3]
+    assert order.told == 1

@@ -97,7 +97,7 @@ def test_names_and_values_are_those_that_were_suggested() -> None:
         params = draw(trial, space)
         named = names_and_values(space, params)
         assert named == trial.params
-        assert draw(FixedTrial(named), space) == params  # type: ignore[arg-type]
+        assert draw(FixedTrial(named), space) == params
 
 
 def test_distributions_are_those_that_are_suggested() -> None:
@@ -132,7 +132,7 @@ def test_a_grid_has_every_point_once() -> None:
     )
     grid = enumerate_grid(space)
     assert len(grid) == 3 * (1 + 2 + 4) * 4
-    points = [draw(FixedTrial(grid[each]), space) for each in range(len(grid))]  # type: ignore[arg-type]
+    points = [draw(FixedTrial(grid[each]), space) for each in range(len(grid))]
     assert len({repr(point) for point in points}) == len(grid)
 
 

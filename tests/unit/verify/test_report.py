@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.group_directories import GroupWriter, failed_group, mixed_group
 
 from ml_experiment.errors import MissingExtraError, RecordError
 from ml_experiment.record.directory import RunDirectory
@@ -15,7 +16,6 @@ from ml_experiment.record.locks import hold
 from ml_experiment.verify.report import write_report
 from ml_experiment.verify.report_data import report_data
 from ml_experiment.verify.report_figures import draw_figures
-from tests.group_directories import GroupWriter, failed_group, mixed_group
 
 
 if TYPE_CHECKING:

@@ -21,13 +21,13 @@ order = json.loads(sys.argv[1])
 exec(order["before"], {"__name__": "__main__"})
 sys.modules["__main__"].__file__ = order["script"]
 from ml_experiment.capture.seeds import RandomnessControl
-from ml_experiment.capture.splits import watch_splits
+from ml_experiment.capture.splits import SplitWatch
 events = []
 def report(event, **fields):
     events.append({"event": event, **fields})
 control = RandomnessControl(report)
 control.install(observed_from_start=order["observed"])
-watch_splits(report)
+SplitWatch(report).install()
 control.begin(order["seed"] + 1, force=False)
 sys.argv = [order["script"]]
 parts, results = [], []
