@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class DataLoader:
     """Base class of data loaders: derive from it and override ``load_data``.
 
+    The data are loaded once. The trials of a group share them in memory, so there the
+    arrays are read-only: ``copy()`` what is to be changed.
+
     Example:
         >>> class Numbers(DataLoader):
         ...     @classmethod

@@ -90,12 +90,13 @@ def test_a_failure_is_told_with_its_reason(local: Workplace, status: str) -> Non
 
 
 def test_the_outcome_has_the_last_word(local: Workplace) -> None:
-    """Whatever user code told MLflow, the status is the one that the run ended with."""
-    run = local.new_run()
+    """User code may log and tag, but the status is the one that the run ended with."""
+    run = local.new_run(tags={"team": "blue"})
     run.start(C=1)
     process = local.start(run)
     local.wait_until_open(run)
     mlflow_run_id = local.only_run().info.run_id
+    local.client.set_tag(mlflow_run_id, "team", "red")
     local.client.set_terminated(mlflow_run_id, "FINISHED")
     local.client.log_metric(mlflow_run_id, "own", 1.0)
     run.close("FAILED", "exit status 3")
@@ -106,6 +107,7 @@ def test_the_outcome_has_the_last_word(local: Workplace) -> None:
     found = local.only_run()
     assert found.info.status == "FAILED"
     assert found.data.metrics == {"own": 1.0}
+    assert found.data.tags["team"] == "red"
 
 
 def test_a_run_is_told_while_it_goes_on(local: Workplace) -> None:

@@ -8,13 +8,11 @@ workers there are and whichever of them is the fastest.
 
 from __future__ import annotations
 
-import copy
 import dataclasses
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.seeding import derive_seed
-from ml_experiment.search.messages import TrialTask
+from ml_experiment.search.asked import Accepted, Asked
 from ml_experiment.search.replay import replay
 from ml_experiment.search.results import settled
 from ml_experiment.search.study import DriverStudy
@@ -27,93 +25,7 @@ if TYPE_CHECKING:
 
     from ml_experiment.search.messages import StudyDescription, TrialResult
 
-
-_DRIVERS_OWN = "cma:"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A trial that is to be executed, by whichever worker is free.
-
-    Attributes:
-        number: Its number, from 0.
-        attempt: How often it was tried before.
-        seed: Its seed; another one at every attempt.
-        params: Its drawn parameters.
-        told_count: How many trials were told when it was asked for; it may see these.
-        between: Trials asked for before it, and not told then.
-        trial: The trial as it was asked for.
-        relative: See ``TrialTask``.
-    """
-
-    number: int
-    attempt: int
-    seed: int
-    params: Mapping[str, object]
-    told_count: int
-    between: tuple[FrozenTrial, ...]
-    trial: FrozenTrial
-    relative: tuple[Mapping[str, Any], Mapping[str, Any]]
-
-    def task(
-        self,
-        *,
-        run_path: str,
-        params: Mapping[str, Any],
-        told: Sequence[FrozenTrial],
-        timeout_s: float | None = None,
-    ) -> TrialTask:
-        """Return the message to a worker.
-
-        Args:
-            run_path: The run directory of the trial.
-            params: All parameters to call the function with, those drawn included.
-            told: ``FixedOrder.told_trials`` from where that worker has them.
-            timeout_s: See ``TrialTask``.
-        """
-        return TrialTask(
-            number=self.number,
-            attempt=self.attempt,
-            seed=self.seed,
-            run_path=run_path,
-            params=params,
-            told=tuple(map(_slim, told)),
-            told_count=self.told_count,
-            between=tuple(map(_slim, self.between)),
-            trial=_slim(self.trial),
-            relative=self.relative,
-            timeout_s=timeout_s,
-        )
-
-
-def _slim(trial: FrozenTrial) -> FrozenTrial:
-    """Return a trial without what CMA-ES keeps in it, kilobytes that no worker looks at."""
-    if not any(key.startswith(_DRIVERS_OWN) for key in trial.system_attrs):
-        return trial
-    slim = copy.copy(trial)
-    slim.system_attrs = {
-        key: value
-        for key, value in trial.system_attrs.items()
-        if not key.startswith(_DRIVERS_OWN)
-    }
-    return slim
-
-
-@dataclass(frozen=True, kw_only=True)
-class Accepted:
-    """What came of a result.
-
-    Attributes:
-        result: The result as it counts: with its attempt, and failed if its metrics were
-            none.
-        retried: The trial will be asked for once more; this result does not count.
-        told: Results that are told by now, in order, from the first that no earlier
-            answer had.
-    """
-
-    result: TrialResult
-    retried: bool
-    told: tuple[TrialResult, ...]
+__all__ = ["Accepted", "Asked", "FixedOrder"]
 
 
 class FixedOrder:
@@ -305,6 +217,13 @@ class FixedOrder:
     def told_results(self, start: int = 0) -> tuple[TrialResult, ...]:
         """Return the results that are told, in order, from the ``start``-th on."""
         return tuple(self._results[number] for number in self._told[start:])
+
+    def told_to(self, asked: Asked, start: int) -> tuple[FrozenTrial, ...]:
+        """Return what a trial may see beyond the first ``start`` told trials.
+
+        Nothing, for another attempt at a trial that was asked for before these were told.
+        """
+        return self.told_trials(start)[: max(asked.told_count - start, 0)]
 
     def told_trials(self, start: int = 0) -> tuple[FrozenTrial, ...]:
         """Return the told trials, in order, from the ``start``-th on."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import ConfigError
+from ml_experiment.search.checks import named
 from ml_experiment.search.options import (
     Request,
     check_options,
@@ -17,7 +18,6 @@ from ml_experiment.search.options import (
     need,
     options_of,
 )
-from ml_experiment.search.samplers import named
 
 
 if TYPE_CHECKING:

@@ -9,9 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.config.distributions import Choice, LogUniform, Uniform
 from ml_experiment.config.seeding import derive_seed
 from ml_experiment.errors import ConfigError, nearest
+from ml_experiment.search.checks import (
+    named,
+    need_finite,
+    need_numbers,
+    need_one_metric,
+)
 from ml_experiment.search.options import (
     Request,
     check_options,
@@ -22,7 +27,6 @@ from ml_experiment.search.options import (
 )
 from ml_experiment.search.space import (
     common_distributions,
-    flat_leaves,
     leaves,
     read_space,
 )
@@ -123,8 +127,8 @@ def cmaes_sampler(request: Request) -> BaseSampler:
     from optuna.samplers import CmaEsSampler
 
     need("cmaes", "cmaes", "cmaes")
-    _need_one_metric(request)
-    _need_numbers(request)
+    need_one_metric(request)
+    need_numbers(request)
     return _built(
         request,
         CmaEsSampler,
@@ -270,7 +274,7 @@ def grid_sampler(request: Request) -> BaseSampler:
 def skopt_sampler(request: Request) -> BaseSampler:
     """Return a sampler over scikit-optimize, of which Optuna had one once."""
     need("skopt", "scikit-optimize", "skopt")
-    _need_one_metric(request)
+    need_one_metric(request)
     from ml_experiment.search.skopt import DEFAULTS, SkoptSampler
 
     check_options("sampler", request, DEFAULTS)
@@ -281,44 +285,6 @@ def skopt_sampler(request: Request) -> BaseSampler:
         seed=request.seed,
         independent_sampler=_random(request.seed),
         **request.options,
-    )
-
-
-def need_finite(request: Request) -> None:
-    """Refuse a space whose points cannot be counted.
-
-    Raises:
-        ConfigError: It has an interval of real numbers.
-    """
-    for name, leaf in leaves(request.space):
-        for inner in flat_leaves({name: leaf}):
-            if isinstance(inner, (Uniform, LogUniform)):
-                raise ConfigError(
-                    f"{request.name} tries every point, but {name} is {inner}, "
-                    "which has no end of them",
-                    field="param_space",
-                    hint="use choice([...]) or range(min, max, step), or another sampler",
-                )
-
-
-def named(
-    value: object, default: str | None, kind: str
-) -> tuple[str, Mapping[str, Any]]:
-    """Return name and options of a sampler or pruner that is an option of another one.
-
-    Raises:
-        ConfigError: It is neither a name nor a name with options.
-    """
-    if isinstance(value, str):
-        return value, {}
-    if value is None and default is not None:
-        return default, {}
-    if isinstance(value, Mapping) and isinstance(value.get("name"), str):
-        options = value.get("options")
-        rest = {key: each for key, each in value.items() if key != "name"}
-        return value["name"], options if isinstance(options, Mapping) else rest
-    raise ConfigError(
-        f"got {value!r}; a name is needed, or a name with options", field=kind
     )
 
 
@@ -364,21 +330,3 @@ def _crossover(request: Request, name: object) -> object:
             field="sampler.crossover",
         )
     return made("sampler", request, getattr(nsgaii, _CROSSOVERS[key]))
-
-
-def _need_one_metric(request: Request) -> None:
-    if len(request.directions) > 1:
-        raise ConfigError(
-            f"{request.name} can optimise one metric, not {len(request.directions)}",
-            field="sampler",
-            hint="for several: tpe, nsgaii, nsgaiii, gp, random, qmc, grid",
-        )
-
-
-def _need_numbers(request: Request) -> None:
-    if all(isinstance(each, Choice) for each in flat_leaves(request.space)):
-        raise ConfigError(
-            f"{request.name} needs numbers to vary, but the space has nothing but choices",
-            field="sampler",
-            hint="for choices: tpe, random, grid, nsgaii",
-        )

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ml_experiment.sharing.arrays import is_array, is_sparse, loaded
 from ml_experiment.sharing.digests import Digester
@@ -29,7 +29,9 @@ from ml_experiment.sharing.faults import parts_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 ALGORITHM = "sha256"
 _MOST_PARTS = 64
@@ -106,12 +108,12 @@ def _leaves(path: str, value: object, depth: int) -> Iterator[tuple[str, object]
 def _few_parts(value: object) -> list[tuple[str, object]]:
     if kind_of(value) is not None:
         return []
-    try:
-        if len(value) > _MOST_PARTS:  # type: ignore[arg-type]
+    parts = []
+    for part in parts_of(value):
+        parts.append(part)
+        if len(parts) > _MOST_PARTS:
             return []
-    except TypeError:
-        pass
-    return list(parts_of(value))
+    return parts
 
 
 def _is_telling(value: object) -> bool:
@@ -143,20 +145,27 @@ def _entry(path: str, value: Any, digester: Digester) -> Entry:
     return Entry(
         path=path,
         kind=kind or type(value).__name__,
-        shape=_shape(value, kind),
-        dtype=_dtype(value, kind),
+        shape=_told(_shape, value, kind),
+        dtype=_told(_dtype, value, kind),
         digest=digester.hex(value),
-        bytes=_bytes(value, kind),
+        bytes=_told(_bytes, value, kind),
     )
+
+
+def _told(
+    ask: Callable[[Any, str | None], T], value: Any, kind: str | None
+) -> T | None:
+    """Return an answer, or ``None``: describing the data must never cost a run."""
+    try:
+        return ask(value, kind)
+    except Exception:  # noqa: BLE001 - user types fail in any way they like
+        return None
 
 
 def _shape(value: Any, kind: str | None) -> list[int] | None:
     if kind is not None:
         return [int(size) for size in value.shape]
-    try:
-        return [len(value)]
-    except Exception:  # noqa: BLE001 - a user's __len__ may do anything
-        return None
+    return [len(value)]
 
 
 def _dtype(value: Any, kind: str | None) -> str | dict[str, str] | None:

@@ -41,6 +41,7 @@ class OpenRun:
         state: How far MLflow has been told; kept up to date.
         journal: What there is to tell.
         client: An open store.
+        given: Tags that the run has already; user code may have changed them since.
         in_doubt: Metrics may have been sent by an earlier publisher that did not note it.
     """
 
@@ -51,12 +52,13 @@ class OpenRun:
     state: StateFile
     journal: JournalAccount
     client: MlflowClient
+    given: dict[str, str]
     in_doubt: bool
     _sender: Sender = field(init=False)
     _git: dict[str, str] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self._sender = Sender(self.client, self.mlflow_run_id)
+        self._sender = Sender(self.client, self.mlflow_run_id, self.given)
 
     def send_journal(self) -> None:
         """Send the parameters, metrics and tags that are known by now."""

@@ -208,11 +208,12 @@ class Publisher:
         found = runs.find(self._state.value.mlflow_run_id, self._manifest)
         unwanted = self._is_unwanted(outcome)
         is_new = found is None
+        given: dict[str, str] = {}
         if found is None:
             if unwanted:
                 self._done()
                 return None
-            found = self._create(runs)
+            found, given = self._create(runs)
         elif found.info.lifecycle_stage == "deleted":
             self._done(None if unwanted else "the run was deleted in MLflow", outcome)
             return None
@@ -233,11 +234,13 @@ class Publisher:
             state=self._state,
             journal=self._journal,
             client=client,
+            given=given,
             # A database refuses doubles by itself.
             in_doubt=not is_new and not self._settings.is_database,
         )
 
-    def _create(self, runs: Runs) -> Run:
+    def _create(self, runs: Runs) -> tuple[Run, dict[str, str]]:
+        """Create the run; return it with the tags that it was given."""
         if self._state.value.mlflow_run_id is not None:
             # It is not there any more, and neither is what was sent to it.
             self._state.forget()
@@ -245,9 +248,10 @@ class Publisher:
         tags = first_tags(self._run, self._manifest, self._journal.account.tag_names)
         before = self._state.value.in_doubt
         self._state.save(in_doubt=True)
-        created = runs.create(self._manifest, self._settings.mask_all(tags))
+        masked = self._settings.mask_all(tags)
+        created = runs.create(self._manifest, masked)
         self._state.save(in_doubt=before)
-        return created
+        return created, masked
 
 
 def publish(run: RunDirectory, settings: Settings) -> Published:

@@ -27,6 +27,9 @@ _RUN_NAME = "mlflow.runName"
 _UNUSUAL = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_SLUG = 60
 
+# MLflow's pages show training runs, not chats, for experiments of this kind.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+
 
 class Runs:
     """The runs and experiments of a store.
@@ -89,7 +92,8 @@ class Runs:
         found = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self._client.create_experiment(name, self._place(name)))
+                place = self._place(name)
+                return str(self._client.create_experiment(name, place, _KIND))
             except Exception as error:
                 if error_code(error) != "RESOURCE_ALREADY_EXISTS":
                     raise

@@ -43,12 +43,15 @@ class Sender:
     Args:
         client: An open store.
         mlflow_run_id: The run.
+        given: Tags that the run has already.
     """
 
-    def __init__(self, client: MlflowClient, mlflow_run_id: str) -> None:
+    def __init__(
+        self, client: MlflowClient, mlflow_run_id: str, given: Mapping[str, str]
+    ) -> None:
         self._client = client
         self._run_id = mlflow_run_id
-        self._tags: dict[str, str] = {}
+        self._tags = dict(given)
 
     def send_points(self, points: Sequence[Point]) -> None:
         """Send values of metrics."""

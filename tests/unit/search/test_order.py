@@ -98,6 +98,8 @@ def test_a_retried_trial_sees_what_it_saw_before() -> None:
     order.accept(ended(first[1], "failed"))
     following = asked_now(order)
     assert [each.number for each in following] == [1, 3]
+    assert order.told_to(following[0], 1) == ()
+    assert [each.number for each in order.told_to(following[1], 0)] == [0]
     for each in (following[1], following[0]):
         told = order.told_trials(replica.told)
         trial = replica.trial_for(each.task(run_path="", params={}, told=told))

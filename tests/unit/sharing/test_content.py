@@ -215,3 +215,23 @@ def test_long_lists_of_plain_values_are_hashed_in_pieces(count: int) -> None:
 
     assert digest(numbers) != digest(others)
     assert digest(numbers) != digest(numbers[:-1])
+
+
+class Hostile:
+    """Answers no question."""
+
+    def __len__(self) -> int:
+        raise RuntimeError("no")
+
+    def __reduce_ex__(self, _: Any) -> Any:
+        raise RuntimeError("no")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_describing_never_fails() -> None:
+    """Whatever a user's type does, the run goes on."""
+    found = describe({"X": np.arange(2), "odd": Hostile()})
+
+    assert found.entries[1].kind == "Hostile"
+    assert (found.entries[1].digest, found.digest) == (None, None)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.group_directories import GroupWriter, failed_group, mixed_group
 
-from ml_experiment.errors import MissingExtraError, RecordError
-from ml_experiment.record.directory import RunDirectory
+from ml_experiment.cli.report import report_group
+from ml_experiment.errors import MissingExtraError, RecordError, RunNotFoundError
 from ml_experiment.record.locks import hold
 from ml_experiment.verify.report import write_report
 from ml_experiment.verify.report_data import report_data
@@ -20,6 +20,8 @@ from ml_experiment.verify.report_figures import draw_figures
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from ml_experiment.record.directory import RunDirectory
 
 
 def page_of(run: RunDirectory) -> str:
@@ -328,3 +330,47 @@ class TestPage:
         assert wanted.read_text(encoding="utf-8").startswith("<!doctype html>")
         with pytest.raises(RecordError, match="cannot be written"):
             write_report(run, run.manifest / "page.html")
+
+
+class TestCommand:
+    """``ml-experiment report``."""
+
+    @pytest.fixture
+    def home(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder with a group, and a single experiment that is younger."""
+        home = tmp_path / "home"
+        mixed_group(home / "runs" / "20260101-000000-000aaaa", 1)
+        writer = GroupWriter(home / "runs" / "20260102-000000-000bbbb")
+        writer.begin(kind="experiment")
+        monkeypatch.setenv("ML_EXPERIMENT_HOME", str(home))
+        monkeypatch.chdir(tmp_path)
+        return home
+
+    def test_without_a_name_it_is_the_latest_group(
+        self, home: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """Not the latest run: an experiment has no report."""
+        report_group(None, None)
+
+        path = home / "runs" / "20260101-000000-000aaaa" / "report.html"
+        assert capsys.readouterr().out == f"{path}\n"
+        assert path.is_file()
+
+    def test_a_folder_gets_a_file_named_after_the_group(
+        self, home: Path, tmp_path: Path
+    ) -> None:
+        """A group's name may be the beginning of its run id."""
+        del home
+        report_group("20260101", str(tmp_path))
+
+        assert (tmp_path / "20260101-000000-000aaaa.html").is_file()
+
+    def test_where_there_is_no_group_it_says_how_to_make_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An empty folder is an error with a next step."""
+        monkeypatch.setenv("ML_EXPERIMENT_HOME", str(tmp_path / "nothing"))
+        monkeypatch.chdir(tmp_path)
+
+        with pytest.raises(RunNotFoundError, match="kind: group"):
+            report_group(None, None)
