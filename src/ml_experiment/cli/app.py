@@ -185,6 +185,28 @@ def list_(
 
 
 @app.command()
+def report(
+    group: Annotated[
+        str | None,
+        typer.Argument(help="As for `show`; default: the latest group."),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File or folder to write to; default: the group's run directory.",
+        ),
+    ] = None,
+) -> None:
+    """Write one HTML file about a group: figures, and a table of its trials."""
+    from ml_experiment.cli.report import report_group
+
+    report_group(group, output)
+
+
+@app.command()
 def sync() -> None:
     """Close runs that were killed, and publish what MLflow does not have yet."""
     from ml_experiment.cli.sync import sync_runs

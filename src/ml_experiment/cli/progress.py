@@ -336,7 +336,7 @@ def _row(view: GroupView, trial: TrialTale) -> list[str]:
     drawn = trial.params
     if view.tale.best is not None and view.tale.best.number == trial.number:
         drawn = view.tale.best_params
-    params = "  ".join(f"{name}={_short(value)}" for name, value in drawn.items())
+    params = ", ".join(f"{name}={_short(value)}" for name, value in drawn.items())
     values = [f"{value:.6g}" for value in trial.values]
     return [str(trial.number), *values, _cut(params, _LONGEST_PARAMS)]
 

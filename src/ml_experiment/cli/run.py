@@ -22,8 +22,9 @@ from ml_experiment.verify.resume import differences, unfinished_group
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from ml_experiment.cli.progress import GroupProgress
     from ml_experiment.config.loading import Loaded
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.supervise.session import Closed
@@ -86,14 +87,19 @@ def _run_one(request: Request, resume: Resumption | None) -> int:
         | environment.dotenv
         | {"MLFLOW_TRACKING_URI": environment.tracking_uri}
     )
+    shown: list[GroupProgress] = []
     terminal = Terminal(
-        stdout=_descriptor(sys.stdout), stderr=_descriptor(sys.stderr), on_look=None
+        stdout=_descriptor(sys.stdout),
+        stderr=_descriptor(sys.stderr),
+        on_look=_progress(shown) if request.config.kind is JobTypes.GROUP else None,
     )
     if resume is None:
         run, closed = run_job(request, variables, terminal)
     else:
         run, forced = resume.find(request)
         closed = resume_job(run, request, variables, terminal, forced=forced)
+    for display in shown:
+        display.finish()
     _say_how_it_ended(run, closed, time.monotonic() - began)
     return exit_status(closed)
 
@@ -134,6 +140,21 @@ class Resumption:
                 hint="change it back, start anew without --resume, or add --force",
             )
         return run, changes
+
+
+def _progress(
+    shown: list[GroupProgress],
+) -> Callable[[RunDirectory], Callable[[], None]]:
+    """Return what makes the progress display of a group; it is put into ``shown``."""
+
+    def begin(run: RunDirectory) -> Callable[[], None]:
+        from ml_experiment.cli.progress import GroupProgress
+
+        display = GroupProgress(run, sys.stderr)
+        shown.append(display)
+        return display.update
+
+    return begin
 
 
 def _descriptor(stream: Any) -> int | None:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from ml_experiment.config.environment import load_environment
 
+# MLflow's pages begin with those for chats otherwise.
+_TRAINING_PAGES = "#/experiments?workflowType=machine_learning"
+
 
 def open_ui(host: str, port: int) -> int:
     """Serve until interrupted; return the server's exit status.
@@ -21,8 +24,7 @@ def open_ui(host: str, port: int) -> int:
 
     environment = load_environment(Path.cwd())
     os.environ.update(environment.dotenv)
-    print(
-        f"MLflow at http://{host}:{port}  (Ctrl-C ends it)", file=sys.stderr, flush=True
-    )
+    page = f"http://{host}:{port}/{_TRAINING_PAGES}"
+    print(f"MLflow at {page}  (Ctrl-C ends it)", file=sys.stderr, flush=True)
     settings = Settings(environment.tracking_uri, environment.artifact_root)
     return serve_ui(settings, host, port)

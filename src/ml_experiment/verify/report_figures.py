@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import itertools
 import json
 import math
@@ -12,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import MissingExtraError
+from ml_experiment.verify.report_study import make_study, safe
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ml_experiment.verify.report_data import GroupData, MetricData, TrialData
+    from ml_experiment.verify.report_data import GroupData
 
 _MOST_SLICES = 24
 _MOST_AXES = 12
@@ -65,7 +65,7 @@ def draw_figures(group: GroupData) -> list[Figure]:
     """
     _check_installed()
     with _quiet():
-        study, faults = _study(group)
+        study, faults = make_study(group)
         figures = [_figure(wanted, group) for wanted in _wanted(group, study)]
     if faults:
         text = f"left out of the figures: {'; '.join(faults[:5])}"
@@ -139,7 +139,7 @@ def _histories(group: GroupData, study: Any) -> Iterator[_Wanted]:
             title,
             section,
             lambda target=target, name=metric.name: plots.plot_optimization_history(  # type: ignore[misc]
-                study, target=target, target_name=_safe(name)
+                study, target=target, target_name=safe(name)
             ),
             width="wide",
         )
@@ -153,7 +153,7 @@ def _histories(group: GroupData, study: Any) -> Iterator[_Wanted]:
                     plots.plot_pareto_front(
                         study,
                         targets=lambda trial: (trial.values[one], trial.values[other]),
-                        target_names=[_safe(name) for name in names],
+                        target_names=[safe(name) for name in names],
                     )
                 ),
                 width="wide",
@@ -166,7 +166,7 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
     names = _drawn_names(group)
     complete = len(group.complete)
     for place, metric in enumerate(group.metrics):
-        options = {"target": _target(group, place), "target_name": _safe(metric.name)}
+        options = {"target": _target(group, place), "target_name": safe(metric.name)}
         of = f" of {metric.name}" if len(group.metrics) > 1 else ""
         yield _Wanted(
             f"Importances{of}",
@@ -176,7 +176,7 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
             ),
             fewest=_FEWEST_FOR_IMPORTANCES,
         )
-        axes = [_safe(name) for name in names[:_MOST_AXES]]
+        axes = [safe(name) for name in names[:_MOST_AXES]]
         yield _Wanted(
             f"Parallel coordinates{of}"
             + _some(len(axes), names)
@@ -196,7 +196,7 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
                 f"{metric.name} against each parameter"
                 + _some(min(_MOST_SLICES, len(names)), names),
                 lambda options=options, name=name: plots.plot_slice(  # type: ignore[misc]
-                    study, params=[_safe(name)], **options
+                    study, params=[safe(name)], **options
                 ),
             )
 
@@ -238,7 +238,7 @@ def _best_of(study: Any, place: int) -> Any:
         return study
     highest_first = study.directions[place].name == "MAXIMIZE"
     complete.sort(key=lambda trial: trial.values[place], reverse=highest_first)
-    few = optuna.create_study(directions=study.directions)
+    few = optuna.createmake_study(directions=study.directions)
     few.add_trials(complete[:_MOST_LINES])
     return few
 
@@ -288,92 +288,6 @@ def _drawn_names(group: GroupData) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(name for trial in group.complete for name in trial.distributions)
     )
-
-
-def _safe(text: str) -> str:
-    """Return text that Plotly, which reads a little HTML, shows as it is."""
-    return text.replace("<", "\u2039").replace(">", "\u203a")
-
-
-def _study(group: GroupData) -> tuple[Any, list[str]]:
-    """Make the study again; trials that Optuna does not take are named."""
-    import optuna
-
-    study = optuna.create_study(
-        directions=[_direction(metric) for metric in group.metrics]
-    )
-    faults = []
-    for trial in group.trials:
-        while len(study.get_trials(deepcopy=False)) < trial.number:
-            study.add_trial(_nothing())
-        try:
-            study.add_trial(_frozen(trial))
-        except (ValueError, TypeError, KeyError) as error:
-            faults.append(f"trial {trial.number} ({error})")
-            study.add_trial(_nothing())
-    return study, faults
-
-
-def _direction(metric: MetricData) -> Any:
-    return metric.direction
-
-
-def _nothing() -> Any:
-    """Stand for a trial of which there is nothing, so that the others keep their numbers."""
-    from optuna.trial import TrialState, create_trial
-
-    return create_trial(state=TrialState.WAITING)
-
-
-def _frozen(trial: TrialData) -> Any:
-    from optuna.trial import TrialState, create_trial
-
-    states = {
-        "complete": TrialState.COMPLETE,
-        "pruned": TrialState.PRUNED,
-        "failed": TrialState.FAIL,
-        "running": TrialState.RUNNING,
-    }
-    state = states.get(trial.state, TrialState.FAIL)
-    if trial.started is None and state is TrialState.RUNNING:
-        return _nothing()
-    distributions = {
-        _safe(name): _distribution(text) for name, text in trial.distributions.items()
-    }
-    frozen = create_trial(
-        state=state,
-        values=list(trial.values) or None,
-        params={
-            _safe(name): _safe_value(value)
-            for name, value in trial.params.items()
-            if _safe(name) in distributions
-        },
-        distributions=distributions,
-        intermediate_values=dict(trial.intermediate_values),
-    )
-    frozen.datetime_start = _moment(trial.started)
-    frozen.datetime_complete = (
-        None if state is TrialState.RUNNING else _moment(trial.ended)
-    )
-    return frozen
-
-
-def _distribution(text: str) -> Any:
-    from optuna.distributions import CategoricalDistribution, json_to_distribution
-
-    found = json_to_distribution(text)
-    if isinstance(found, CategoricalDistribution):
-        return CategoricalDistribution([_safe_value(each) for each in found.choices])
-    return found
-
-
-def _safe_value(value: Any) -> Any:
-    return _safe(value) if isinstance(value, str) else value
-
-
-def _moment(seconds: float | None) -> dt.datetime | None:
-    # Optuna's times are naive and local.
-    return None if seconds is None else dt.datetime.fromtimestamp(seconds)  # noqa: DTZ006
 
 
 def _spec(figure: Any) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def test_a_long_trial_is_told_of_after_ten_seconds(
 ) -> None:
     """Below a tenth of the trials there is a line when ten seconds brought news."""
     now = 1000.0
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     stream = io.StringIO()
     shown = GroupProgress(group.run, stream)
     group.begin(1000)
@@ -149,18 +149,18 @@ def test_the_end_shows_the_five_best_and_how_to_see_more(group: Group) -> None:
     """The table is ranked; below it stand the states and the next commands."""
     group.begin(7)
     for number, value in enumerate((0.7, 0.1, 0.5, float("inf"), 0.2, 0.3)):
-        group.trial(number, value, C=value, kernel="rbf")
+        group.trial(number, value, C=number, kernel="rbf")
     group.start(6)
     group.end(6, state="failed", reason="ValueError: no such\nluck")
-    group.journal.write("best", number=1, values=[0.1], params={"C": 0.1, "depth": 3})
+    group.journal.write("best", number=1, values=[0.1], params={"C": 1, "depth": 3})
 
     lines = _shown(group).splitlines()
 
     head = lines.index("trial  loss  parameters")
     ranked = [line.split()[0] for line in lines[head + 1 : head + 6]]
     assert ranked == ["1", "4", "5", "2", "0"]
-    assert lines[head + 1] == "    1   0.1  C=0.1  depth=3"
-    assert lines[head + 2] == "    4   0.2  C=0.2  kernel=rbf"
+    assert lines[head + 1] == "    1   0.1  C=1, depth=3"
+    assert lines[head + 2] == "    4   0.2  C=4, kernel=rbf"
     assert "trials: 6 complete, 0 pruned, 1 failed" in lines
     assert "  trial 6: ValueError: no such luck" in lines
     assert f"  ml-experiment show {group.run.run_id}" in lines
@@ -230,7 +230,7 @@ def test_a_terminal_has_one_display_that_ends_whole(
     plain = _CONTROL.sub("", text)
     assert "20/20 trials  best loss=0.05 (trial 19)" in plain
     assert plain.endswith("  ml-experiment ui\n")
-    assert max(len(line) for line in plain.split("\n")) <= 80
+    assert max(len(line) for line in re.split(r"[\r\n]", plain)) <= 80
 
 
 def test_a_terminal_that_is_gone_does_not_stop_the_search(
@@ -262,7 +262,7 @@ def test_odd_events_are_passed_over(group: Group) -> None:
 
 
 def test_the_time_left_follows_the_pace_since_the_group_went_on(
-    group: Group, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What was done before a resume says nothing about the time that is left."""
     now = 1000.0
