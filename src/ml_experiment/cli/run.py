@@ -150,7 +150,8 @@ def _progress(
     def begin(run: RunDirectory) -> Callable[[], None]:
         from ml_experiment.cli.progress import GroupProgress
 
-        display = GroupProgress(run, sys.stderr)
+        before = run.journal.stat().st_size if run.journal.exists() else 0
+        display = GroupProgress(run, sys.stderr, resumed_at=before)
         shown.append(display)
         return display.update
 

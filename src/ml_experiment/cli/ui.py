@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ml_experiment.config.environment import load_environment
 
+
 # MLflow's pages begin with those for chats otherwise.
 _TRAINING_PAGES = "#/experiments?workflowType=machine_learning"
 

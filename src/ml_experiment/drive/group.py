@@ -103,6 +103,7 @@ class GroupDriver:
             storage, f"{config.name} {manifest.run_id}", self._objective.directions
         )
         self._running: dict[int, Asked] = {}
+        self._sent = 0  # how many told trials the executor knows
 
     def _check_parameters(self) -> None:
         import inspect
@@ -214,20 +215,17 @@ class GroupDriver:
         run = self._files.prepare(asked)
         # What is drawn wins over what is fixed: a space can be laid over an experiment.
         params = {**self._config.params, **asked.params}
-        told = self._order.told_trials(self._sent)[: asked.told_count - self._sent]
         executor.submit(
             asked.task(
                 run_path=str(run.path),
                 params=params,
-                told=told,
+                told=self._order.told_to(asked, self._sent),
                 timeout_s=self._config.timeout_per_trial,
             )
         )
         self._sent = max(self._sent, asked.told_count)
         self._running[asked.number] = asked
         self._events.trial_started(asked, params)
-
-    _sent = 0
 
     def _take(self, ended: TrialResult | Broken) -> None:
         asked = self._running.pop(ended.number)

@@ -199,7 +199,8 @@ class ProcessExecutor:
             raise RuntimeError(
                 f"trials {len(self._told)} to {start - 1} were told to nobody"
             )
-        self._told[start:] = task.told
+        # A trial that is tried again is told less than those before it were.
+        self._told.extend(task.told[len(self._told) - start :])
 
     # Waiting.
 

@@ -122,7 +122,7 @@ class SkoptSampler(BaseSampler):
         known: list[FrozenTrial],
         space: dict[str, BaseDistribution],
     ) -> list[Any]:
-        from skopt import Optimizer  # type: ignore[import-untyped]
+        from skopt import Optimizer
 
         sign = -1.0 if study.direction == StudyDirection.MAXIMIZE else 1.0
         points = [
@@ -145,7 +145,7 @@ class SkoptSampler(BaseSampler):
 
 def _dimension(distribution: BaseDistribution) -> Any:
     """Return what skopt calls a dimension; a choice is the number of its value."""
-    from skopt.space import (  # type: ignore[import-untyped]
+    from skopt.space import (
         Categorical,
         Integer,
         Real,

@@ -16,6 +16,7 @@ from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.outcome import read_outcome
 from ml_experiment.tracking.faults import explain
 from ml_experiment.tracking.group_journal import GroupJournal
+from ml_experiment.tracking.names import LONGEST_TAG, shortened
 from ml_experiment.tracking.settings import Settings
 from ml_experiment.tracking.state import EVIDENCE, Published, StateFile
 from ml_experiment.tracking.store import open_store, patiently, waiting
@@ -249,7 +250,11 @@ class Publisher:
         before = self._state.value.in_doubt
         self._state.save(in_doubt=True)
         masked = self._settings.mask_all(tags)
-        created = runs.create(self._manifest, masked)
+        cut = {
+            key: shortened(text, LONGEST_TAG, "manifest.json")
+            for key, text in masked.items()
+        }
+        created = runs.create(self._manifest, cut)
         self._state.save(in_doubt=before)
         return created, masked
 

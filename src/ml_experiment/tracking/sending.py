@@ -43,15 +43,18 @@ class Sender:
     Args:
         client: An open store.
         mlflow_run_id: The run.
-        given: Tags that the run has already.
+        given: Tags that the run has already; ``None`` for none.
     """
 
     def __init__(
-        self, client: MlflowClient, mlflow_run_id: str, given: Mapping[str, str]
+        self,
+        client: MlflowClient,
+        mlflow_run_id: str,
+        given: Mapping[str, str] | None = None,
     ) -> None:
         self._client = client
         self._run_id = mlflow_run_id
-        self._tags = dict(given)
+        self._tags = dict(given or {})
 
     def send_points(self, points: Sequence[Point]) -> None:
         """Send values of metrics."""

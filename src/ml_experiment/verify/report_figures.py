@@ -238,7 +238,7 @@ def _best_of(study: Any, place: int) -> Any:
         return study
     highest_first = study.directions[place].name == "MAXIMIZE"
     complete.sort(key=lambda trial: trial.values[place], reverse=highest_first)
-    few = optuna.createmake_study(directions=study.directions)
+    few = optuna.create_study(directions=study.directions)
     few.add_trials(complete[:_MOST_LINES])
     return few
 

@@ -19,7 +19,7 @@ def make_study(group: GroupData) -> tuple[Any, list[str]]:
     """Make the study again; trials that Optuna does not take are named."""
     import optuna
 
-    study = optuna.createmake_study(
+    study = optuna.create_study(
         directions=[_direction(metric) for metric in group.metrics]
     )
     faults = []
