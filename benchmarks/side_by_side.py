@@ -90,7 +90,14 @@ def workshop() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def compare(title: str, ours: Side, theirs: Side, *, limit: float) -> int:
+def compare(
+    title: str,
+    ours: Side,
+    theirs: Side,
+    *,
+    limit: float,
+    repetitions: int = REPETITIONS,
+) -> int:
     """Time both sides in turn, print what was found, and return the exit status.
 
     Args:
@@ -98,17 +105,18 @@ def compare(title: str, ours: Side, theirs: Side, *, limit: float) -> int:
         ours: The side that has to be quick.
         theirs: What it is measured against.
         limit: The largest allowed ratio of the medians, ours to theirs.
+        repetitions: How often each side is timed.
     """
     # Once without the clock: stores are made, byte code is written, files are read.
     ours.trial()
     theirs.trial()
-    pairs = [(ours.trial(), theirs.trial()) for _ in range(REPETITIONS)]
+    pairs = [(ours.trial(), theirs.trial()) for _ in range(repetitions)]
     our_times, their_times = (list(times) for times in zip(*pairs, strict=True))
 
     ratio = statistics.median(our_times) / statistics.median(their_times)
     kept = ratio <= limit
     print(title)
-    print(f"  {_conditions()}")
+    print(f"  {_conditions(repetitions)}")
     for side, times in ((ours, our_times), (theirs, their_times)):
         print(f"  {side.label:<44} {_summary(times)}")
     print(f"  ratio {ratio:.3f}, limit {limit:g}: {'ok' if kept else 'MISSED'}")
@@ -120,11 +128,11 @@ def _summary(times: list[float]) -> str:
     return f"median {middle:.3f} s  [{low:.3f}, {high:.3f}]"
 
 
-def _conditions() -> str:
+def _conditions(repetitions: int) -> str:
     packages = ", ".join(
-        f"{name} {version(name)}" for name in ("ml-experiment", "mlflow")
+        f"{name} {version(name)}" for name in ("ml-experiment", "mlflow", "optuna")
     )
     return (
-        f"{REPETITIONS} repetitions, Python {platform.python_version()}, {packages}, "
+        f"{repetitions} repetitions, Python {platform.python_version()}, {packages}, "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
     )

@@ -212,6 +212,37 @@ def test_bad_trials_do_not_end_the_group(folder: Folder) -> None:
     assert statuses == {"FINISHED", "FAILED", "KILLED"}
 
 
+FLAKY = """\
+import random
+from ml_experiment import job
+
+@job
+def main(n):
+    luck = random.random()
+    if luck < 0.4:
+        raise ValueError(luck)
+    return {'loss': n + luck}
+"""
+
+
+def test_retried_trials_do_not_depend_on_the_workers(folder: Folder) -> None:
+    """A trial that fails is tried again with another seed, the same one every time."""
+    found = []
+    for workers in (1, 2):
+        share = {"resources_per_worker": {"cpu": 2 / workers}}
+        _write(
+            folder, **share, num_trials=12, retries=3, param_space={"n": "range(0, 9)"}
+        )
+        folder.write("search.py", FLAKY)
+        done = folder.command("--config_file", "group.json")
+        assert done.returncode == 0, done.stderr
+        found.append(_trials(folder))
+
+    assert found[0] == found[1]
+    notes = folder.record()["notes"]
+    assert any("is tried again" in note for note in notes)
+
+
 def test_group_without_a_success_fails(folder: Folder) -> None:
     """All trials failing is status 1, with the first reason."""
     _write(folder, num_trials=3, param_space={"n": "choice([1])"})

@@ -79,11 +79,15 @@ class GroupView:
         """Seconds that are left by the pace of the latest trials; ``None`` if unknown."""
         if self.total is None or self.done - self._ended_before <= 0:
             return None
-        ends = sorted(t.ended for t in self.tale.trials.values() if t.ended is not None)
-        recent = [end for end in ends if end >= self._began][-_RECENT:]
-        if not recent:
+        latest = [t for t in self.tale.trials.values() if (t.ended or 0) >= self._began]
+        if not latest:
             return None
-        since = self._began if len(recent) < _RECENT else recent[0]
+        ends = sorted(trial.ended or 0.0 for trial in latest)
+        recent = ends[-_RECENT:]
+        # Until there are many, the pace is that since the first trial began: starting the
+        # workers takes its time once.
+        first = min(trial.started for trial in latest)
+        since = first if len(ends) <= _RECENT else ends[-_RECENT - 1]
         pace = (recent[-1] - since) / len(recent)
         return max(0.0, pace * (self.total - self.done) - (time.time() - recent[-1]))
 

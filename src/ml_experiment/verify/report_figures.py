@@ -263,7 +263,8 @@ def _parallel(figure: Any, *, reverse: bool) -> Any:
 def _front(figure: Any) -> Any:
     """Tell the best from the others by colour, and no trial's age by a second one."""
     for trace in figure.data:
-        best = "best" in str(trace.name).lower()
+        # Optuna names no trace, but its scale of colours and what hovers over it.
+        best = "best" in f"{trace.marker.colorbar.title.text} {trace.name}".lower()
         trace.name = "best" if best else "others"
         trace.marker = {"size": 8 if best else 6}
         trace.showlegend = True

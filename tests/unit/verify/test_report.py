@@ -211,6 +211,16 @@ class TestFigures:
             "Best compromises: latency and size",
         } <= set(found)
 
+    def test_a_front_tells_the_best_from_the_others(self, tmp_path: Path) -> None:
+        """By name, for the legend."""
+        group = report_data(mixed_group(tmp_path / "g", 20, metrics=2))
+        figures = {figure.title: figure.spec for figure in draw_figures(group)}
+
+        front = figures["Best compromises: accuracy and latency"]
+
+        assert front is not None
+        assert [trace["name"] for trace in front["data"]] == ["others", "best"]
+
     def test_trials_keep_their_numbers_where_some_are_missing(
         self, tmp_path: Path
     ) -> None:
