@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.cli.lookup import find_run, runs_here
 from ml_experiment.cli.text import duration, last_metrics, shown_metrics
-from ml_experiment.errors import RecordError
+from ml_experiment.config.environment import load_environment
+from ml_experiment.errors import RecordError, RunNotFoundError
 from ml_experiment.record.directory import read_json
 from ml_experiment.record.locks import is_held
 from ml_experiment.record.manifest import read_manifest
-from ml_experiment.record.model import Record, build_record, read_record
+from ml_experiment.record.model import Record, build_record, parse_record, read_record
 from ml_experiment.record.outcome import Outcome, read_outcome
 
 
 if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
+
+_MLFLOW_ID = re.compile(r"[0-9a-f]{32}")
 
 
 def show_run(name: str | None, *, as_json: bool) -> None:
@@ -27,13 +33,31 @@ def show_run(name: str | None, *, as_json: bool) -> None:
         name: What ``find_run`` takes.
         as_json: Print the record as JSON, all of it.
     """
-    run = find_run(name)
-    record = _record(run)
+    try:
+        run: RunDirectory | None = find_run(name)
+    except RunNotFoundError:
+        if name is None or not _MLFLOW_ID.fullmatch(name):
+            raise
+        run, record = None, _downloaded(name)
+    else:
+        assert run is not None  # noqa: S101 - find_run returns one or raises
+        record = _record(run)
     if as_json:
         document = record.model_dump(mode="json") | {"published": _published(run)}
         print(json.dumps(document, indent=2, ensure_ascii=False))
         return
     _print_record(run, record)
+
+
+def _downloaded(mlflow_run_id: str) -> Record:
+    """Return the record of a run that is not in this folder, from MLflow."""
+    from ml_experiment.tracking.query import download_record
+    from ml_experiment.tracking.settings import Settings
+
+    environment = load_environment(Path.cwd())
+    os.environ.update(environment.dotenv)  # credentials of the server may be there
+    settings = Settings(environment.tracking_uri, environment.artifact_root)
+    return parse_record(download_record(mlflow_run_id, settings), mlflow_run_id)
 
 
 def _record(run: RunDirectory) -> Record:
@@ -58,14 +82,16 @@ def _open_status(run: RunDirectory) -> tuple[str, str]:
     return "LOST", "its processes are gone; `ml-experiment sync` closes it"
 
 
-def _published(run: RunDirectory) -> dict[str, Any]:
+def _published(run: RunDirectory | None) -> dict[str, Any]:
+    if run is None:
+        return {}
     try:
         return read_json(run.published) or {}
     except RecordError:
         return {}
 
 
-def _print_record(run: RunDirectory, record: Record) -> None:
+def _print_record(run: RunDirectory | None, record: Record) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -95,7 +121,7 @@ def _print_record(run: RunDirectory, record: Record) -> None:
         console.print(Text(str(traceback).rstrip()))
 
 
-def _facts(run: RunDirectory, record: Record) -> list[tuple[str, str]]:
+def _facts(run: RunDirectory | None, record: Record) -> list[tuple[str, str]]:
     manifest, outcome = record.run, record.outcome
     created = float(manifest["created"])
     ended = outcome.get("ended") or time.time()
@@ -121,8 +147,8 @@ def _facts(run: RunDirectory, record: Record) -> list[tuple[str, str]]:
         ),
         ("params", _pairs(record.aspects["fitting"].details.get("params", {}))),
         ("metrics", _pairs(record.aspects["evaluation"].details.get("metrics", {}))),
-        ("MLflow", _published_line(published, str(manifest["kind"]))),
-        ("directory", str(run.path)),
+        ("MLflow", _published_line(published, str(manifest["kind"])) if run else ""),
+        ("directory", str(run.path) if run else ""),
     ]
     facts += [("note", note) for note in record.notes]
     return [(label, value) for label, value in facts if value]

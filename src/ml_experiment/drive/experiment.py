@@ -26,7 +26,7 @@ from ml_experiment.worker import Execution, execute
 
 if TYPE_CHECKING:
     import inspect
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from ml_experiment.config.models import JobConfig
     from ml_experiment.drive.spec import JobSpec
@@ -142,7 +142,8 @@ def _run(
             context.mlflow.start(run, load_environment(Path(manifest.cwd)))
             stack.callback(context.mlflow.stop)
         _enable_autologging(spec, config)
-        stack.enter_context(loaded_once(spec.data_loader))
+        tell = _telling_what_was_loaded(journal)
+        stack.enter_context(loaded_once(spec.data_loader, on_loaded=tell))
         context.enter()
         stack.callback(context.leave)
         execution = Execution(
@@ -198,6 +199,16 @@ def _end(context: ProcessContext, run: RunDirectory, journal: Journal) -> None:
             reason = f"{type(error).__name__}: {error}"
             journal.write("note", text=f"{name} could not be captured: {reason}")
     journal.write("modules", modules=local_modules())
+
+
+def _telling_what_was_loaded(journal: Journal) -> Callable[[object], None]:
+    def tell(value: object) -> None:
+        from ml_experiment.sharing import describe
+
+        for fields in describe(value).events():
+            journal.write("loaded", **fields)
+
+    return tell
 
 
 def _reporting(journal: Journal) -> Any:

@@ -17,6 +17,11 @@ are exact: finite floats as their shortest JSON form, the others as ``"NaN"``,
 | ``split`` | how a data set was split, see ``capture.splits`` |
 | ``metrics`` | ``step`` (from 0, or ``null`` for a plain return), ``metrics`` (name to number) |
 | ``artifact`` | ``name``, ``path`` (below the run directory), ``files``, ``bytes``, ``sha256`` |
+| ``loaded`` | of ``load_data``: ``path``, ``kind``, ``shape``, ``dtype``, ``digest``, ``bytes`` |
+| ``group`` | ``num_trials``, ``metrics``, ``directions``, ``sampler``, ``pruner``, ``lookahead`` |
+| ``trial_started`` | ``number``, ``run_id``, ``path``, ``params``, ``seed``, ``attempt`` |
+| ``trial_ended`` | ``number``, ``state``, ``values``, ``reason``, ``cause``, ``seconds`` |
+| ``best`` | the best trial so far: ``number``, ``values``, ``params`` |
 | ``note`` | ``text``: something that a reader of the record should know |
 | ``ended`` | ``status``, ``reason``, ``exception`` (``type``, ``message``, ``traceback``) |
 """

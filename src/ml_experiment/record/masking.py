@@ -217,7 +217,9 @@ def known_secrets(environ: Mapping[str, str]) -> set[str]:
     """
     found: set[str] = set()
     for name, value in environ.items():
-        if looks_secret(name) and value.lower() not in _PLAIN_VALUES:
+        # PWD is the working directory, in spite of its name.
+        named = looks_secret(name) and name not in {"PWD", "OLDPWD"}
+        if named and value.lower() not in _PLAIN_VALUES:
             found.add(value)
         if "://" in value:
             for match in _URI.finditer(value):
