@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ml_experiment.cli.lookup import find_run, runs_here
-from ml_experiment.errors import RunNotFoundError
+from ml_experiment.config.environment import load_environment
+from ml_experiment.errors import RunNotFoundError, TrackingError
+from ml_experiment.record.directory import read_json
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.verify.report import write_report
+
+
+if TYPE_CHECKING:
+    from ml_experiment.record.directory import RunDirectory
 
 
 def report_group(name: str | None, output: str | None) -> None:
@@ -28,6 +37,25 @@ def report_group(name: str | None, output: str | None) -> None:
     if path is not None and path.is_dir():
         path /= f"{run.run_id}.html"
     print(write_report(run, path))
+    if path is None:
+        _add_to_mlflow(run)
+
+
+def _add_to_mlflow(run: RunDirectory) -> None:
+    """Make the report an artifact of the group's run, if that is published."""
+    published = read_json(run.published) or {}
+    if not published.get("closed") or not published.get("mlflow_run_id"):
+        return  # the publisher takes it along
+    from ml_experiment.tracking.query import add_artifact
+    from ml_experiment.tracking.settings import Settings
+
+    environment = load_environment(Path.cwd())
+    os.environ.update(environment.dotenv)  # credentials of the server may be there
+    settings = Settings(environment.tracking_uri, environment.artifact_root)
+    try:
+        add_artifact(str(published["mlflow_run_id"]), run.report, settings)
+    except TrackingError as error:
+        print(f"warning: the report is not in MLflow: {error}", file=sys.stderr)
 
 
 def _latest_group() -> str:

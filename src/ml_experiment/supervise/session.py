@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from ml_experiment.record.journal import JournalReader, read_journal
 from ml_experiment.record.locks import hold
+from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.memory import out_of_memory_kills
 from ml_experiment.record.model import build_record, write_record
 from ml_experiment.record.outcome import Outcome, write_outcome
@@ -24,6 +29,8 @@ if TYPE_CHECKING:
     from ml_experiment.supervise.processes import Watched
 
 _LOOK_EVERY_S = 0.02
+_REPORT_FROM_S = 20.0
+_REPORT_LIMIT_S = 120.0
 _STDERR_TAIL = 64 * 1024
 
 
@@ -116,6 +123,7 @@ class Supervisor:
             stderr=stderr_tail(self._run),
         )
         self._companions.finish_capture()
+        write_group_report(self._run)
         close_run(self._run, outcome)
         pending = self._companions.finish_publishing()
         if self._lock is not None:
@@ -128,6 +136,26 @@ def close_run(run: RunDirectory, outcome: Outcome) -> None:
     run.order.unlink(missing_ok=True)
     write_record(run, build_record(run, outcome))
     write_outcome(run, outcome)
+
+
+def write_group_report(run: RunDirectory) -> None:
+    """Write the report of a group, if it ran long enough for that not to be noticed.
+
+    ``ml-experiment report`` writes it for any group. It is drawn in a process of its own,
+    as that takes libraries which nothing else here needs.
+    """
+    manifest = read_manifest(run)
+    seconds = time.time() - manifest.created
+    if manifest.kind != "group" or seconds < _REPORT_FROM_S:
+        return
+    command = [sys.executable, "-P", "-m", "ml_experiment.verify.report", str(run.path)]
+    with (
+        (run.path / "report.log").open("ab") as log,
+        contextlib.suppress(subprocess.TimeoutExpired),
+    ):
+        subprocess.run(
+            command, stdout=log, stderr=log, timeout=_REPORT_LIMIT_S, check=False
+        )
 
 
 class Signals:

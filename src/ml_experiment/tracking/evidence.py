@@ -28,7 +28,13 @@ def evidence(run: RunDirectory, script_name: str) -> Iterator[tuple[Path, str]]:
         run: A closed run.
         script_name: Name of the user's script.
     """
-    for path in (run.record, run.config, run.requirements, run.console):
+    for path in (
+        run.record,
+        run.config,
+        run.requirements,
+        run.console,
+        run.report,
+    ):
         if path.is_file():
             yield path, path.name
     for path in _files(run.submitted):

@@ -72,6 +72,27 @@ def download_record(mlflow_run_id: str, settings: Settings) -> dict[str, Any]:
     return document
 
 
+def add_artifact(mlflow_run_id: str, path: Path, settings: Settings) -> None:
+    """Add a file to the artifacts of a run of MLflow's.
+
+    Args:
+        mlflow_run_id: MLflow's identifier.
+        path: The file.
+        settings: Where MLflow is.
+
+    Raises:
+        TrackingError: MLflow, or its artifact store, cannot be reached.
+    """
+    try:
+        client = open_store(settings)
+        with waiting(patiently(path.stat().st_size)):
+            client.log_artifact(mlflow_run_id, str(path))
+    except TrackingError:
+        raise
+    except Exception as error:
+        raise TrackingError(explain(error, settings)) from error
+
+
 def _download(client: MlflowClient, mlflow_run_id: str) -> str | None:
     with waiting(patiently()), tempfile.TemporaryDirectory() as folder:
         names = {item.path for item in client.list_artifacts(mlflow_run_id)}

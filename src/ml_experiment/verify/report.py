@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import RecordError
-from ml_experiment.record.directory import write_atomically
+from ml_experiment.record.directory import RunDirectory, write_atomically
 from ml_experiment.verify.report_data import report_data
 from ml_experiment.verify.report_figures import draw_figures
 from ml_experiment.verify.report_html import render
@@ -13,10 +14,6 @@ from ml_experiment.verify.report_html import render
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from ml_experiment.record.directory import RunDirectory
-
-REPORT_NAME = "report.html"
 
 
 def write_report(run: RunDirectory, output: Path | None = None) -> Path:
@@ -33,7 +30,7 @@ def write_report(run: RunDirectory, output: Path | None = None) -> Path:
         RecordError: ``run`` is no group, or the file cannot be written.
         MissingExtraError: Optuna or Plotly is not installed.
     """
-    path = run.path / REPORT_NAME if output is None else output
+    path = run.report if output is None else output
     group = report_data(run)
     page = render(group, draw_figures(group))
     try:
@@ -45,3 +42,7 @@ def write_report(run: RunDirectory, output: Path | None = None) -> Path:
             f"the report cannot be written to {path}: {error.strerror or error}"
         ) from error
     return path
+
+
+if __name__ == "__main__":
+    write_report(RunDirectory(sys.argv[1]))
