@@ -52,7 +52,8 @@ def open_store(settings: Settings) -> MlflowClient:
     """
     try:
         if settings not in _clients:
-            _clients[settings] = _opened(settings)
+            with _without_collecting():
+                _clients[settings] = _opened(settings)
         elif settings.is_server:
             _first_answer(_clients[settings])
     except TrackingError:
@@ -89,14 +90,12 @@ def _import_mlflow() -> type[MlflowClient]:
 
 @contextmanager
 def _fast_import() -> Iterator[None]:
-    """Import without collecting garbage, and without pandas, which nothing here needs.
+    """Import without pandas, which nothing here needs.
 
     MLflow imports pandas where it is there and does without where it is not, as its slim
     distribution shows. It takes a quarter of the time.
     """
     hidden = "pandas" not in sys.modules and "mlflow" not in sys.modules
-    collecting = gc.isenabled()
-    gc.disable()
     if hidden:
         sys.modules["pandas"] = None  # type: ignore[assignment]
     try:
@@ -104,6 +103,16 @@ def _fast_import() -> Iterator[None]:
     finally:
         if hidden:
             del sys.modules["pandas"]
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Make no search for garbage among the many objects that are made to stay."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
         gc.freeze()
         if collecting:
             gc.enable()
