@@ -73,6 +73,8 @@ def clean_environment() -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("MLFLOW_", "ML_EXPERIMENT_"))
+        # An installed package is compiled once; one in a working tree at its first use.
+        and name != "PYTHONDONTWRITEBYTECODE"
     }
     # Neither side is charged for the network.
     return kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"}

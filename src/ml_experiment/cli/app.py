@@ -53,10 +53,13 @@ _OWN_OPTIONS = frozenset(
 class RunByDefault(TyperGroup):
     """``ml-experiment SCRIPT`` and ``ml-experiment --config_file ...`` mean ``run``."""
 
+    _shows_help = False
+
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``run`` in front of a command line that names no command."""
         words = [_underscored(word) for word in args]
         first = words[0] if words else "--help"
+        self._shows_help = first == "--help"
         if first not in self.commands and first.split("=", 1)[0] not in _OWN_OPTIONS:
             words.insert(0, "run")
         remaining: list[str] = super().parse_args(ctx, words or ["--help"])
@@ -66,7 +69,7 @@ class RunByDefault(TyperGroup):
         """Show the options of ``run`` beside the command's own."""
         own = super().get_params(ctx)
         run = self.commands["run"]
-        if ctx.resilient_parsing or "--help" in sys.argv[1:2] or len(sys.argv) == 1:
+        if ctx.resilient_parsing or self._shows_help:
             theirs = [item for item in run.params if item.name != "help"]
             return [*theirs, *own]
         return own
