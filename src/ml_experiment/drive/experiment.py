@@ -66,6 +66,11 @@ def _run_group(
         environment = load_environment(Path(manifest.cwd))
         driver: list[GroupDriver] = []
 
+        def data_are_loaded() -> None:
+            # From here on it is Optuna that seeds and opens, and no code of the user's.
+            context.data.stop()
+            stack.enter_context(context.control.observations.quiet())
+
         def drive() -> None:
             storage = config.storage or environment.optuna_storage
             group = GroupDriver(
@@ -75,7 +80,7 @@ def _run_group(
                 manifest,
                 journal,
                 storage=storage,
-                on_loaded=context.data.stop,
+                on_loaded=data_are_loaded,
             )
             driver.append(group)
             group.drive()
