@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -10,6 +11,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 
@@ -89,6 +91,7 @@ def _search(folder: Folder, workers: int, **changes: Any) -> list[tuple[Any, ...
         pytest.param("tpe", "median", id="tpe, median"),
         pytest.param("random", "hyperband", id="random, hyperband"),
         pytest.param("nsgaii", "sha", id="nsgaii, sha"),
+        pytest.param("cmaes", "hyperband", id="cmaes, hyperband"),
         pytest.param("qmc", "percentile", id="qmc, percentile"),
     ],
 )
@@ -148,6 +151,35 @@ def test_search_goes_on_after_kills_as_if_nothing_had_been(folder: Folder) -> No
         "FINISHED",
         "KILLED",
     }
+
+
+def _workers_of(command: int) -> list[psutil.Process]:
+    """Return the worker processes of a group, by its command."""
+    try:
+        family = psutil.Process(command).children(recursive=True)
+        return [each for each in family if "local_worker" in " ".join(each.cmdline())]
+    except psutil.Error:
+        return []
+
+
+def test_workers_that_are_killed_change_nothing(folder: Folder) -> None:
+    """A worker killed from outside is replaced, and its trial runs again as it was."""
+    expected = _search(folder, 2, num_trials=30)
+    chance = random.Random(1)
+    command = folder.start("--config_file", "group.json")
+    kills = 0
+    while command.poll() is None:
+        workers = _workers_of(command.pid)
+        done = len(list(folder.run_directories()[-1].glob("trials/*/result.json")))
+        if workers and kills < 6 and done > 2 * kills:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                chance.choice(workers).kill()
+                kills += 1
+        time.sleep(0.01)
+
+    assert command.returncode == 0
+    assert kills == 6
+    assert _trials(folder) == expected
 
 
 FAULTS = """\
