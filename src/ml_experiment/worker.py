@@ -32,7 +32,7 @@ class Execution:
     Attributes:
         run: Where the run is recorded.
         journal: Its journal, open for writing.
-        config: What the callbacks are shown.
+        config: What the callbacks are shown; ``None`` where there are none.
         params: The parameters as JSON values, for the journal.
         callbacks: Told of start, results and end.
         begin: Called right before the function: seeds, switches.
@@ -42,7 +42,7 @@ class Execution:
 
     run: RunDirectory
     journal: Journal
-    config: JobConfig
+    config: JobConfig | None
     params: Mapping[str, object]
     callbacks: CallbackDispatcher
     begin: Callable[[], None]

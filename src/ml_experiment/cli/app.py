@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -153,9 +154,16 @@ def run(
     force: Force = False,
 ) -> None:
     """Run a job; `ml-experiment [OPTIONS] [SCRIPTS]...` is short for this."""
-    from ml_experiment.cli.run import run_scripts
+    from ml_experiment.supervise.companions import WaitingPublisher
 
-    raise typer.Exit(run_scripts(ctx.params))
+    # Before anything else is imported: it has the longest way to go.
+    publisher = WaitingPublisher(Path.cwd(), os.environ)
+    try:
+        from ml_experiment.cli.run import run_scripts
+
+        raise typer.Exit(run_scripts(ctx.params, publisher))
+    finally:
+        publisher.dismiss()
 
 
 @app.command()

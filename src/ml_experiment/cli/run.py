@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from ml_experiment.cli.progress import GroupProgress
     from ml_experiment.config.loading import Loaded
     from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.supervise.companions import WaitingPublisher
     from ml_experiment.supervise.session import Closed
 
 
@@ -34,11 +35,12 @@ _NO_FIELDS = frozenset({"config_file", "scripts", "resume", "force"})
 _SHOWN_CHANGES = 8
 
 
-def run_scripts(options: Mapping[str, Any]) -> int:
+def run_scripts(options: Mapping[str, Any], publisher: WaitingPublisher) -> int:
     """Run the scripts of a config, one after the other, until one fails.
 
     Args:
         options: The options of the command, by name; ``None`` where not given.
+        publisher: Waits for the first run.
 
     Returns:
         The exit status of the command: 0 if every script succeeded.
@@ -71,14 +73,16 @@ def run_scripts(options: Mapping[str, Any]) -> int:
             environment=environment,
             config_file=path,
         )
-        status = _run_one(request, resume)
+        status = _run_one(request, resume, publisher)
         if status != 0:
             _say_what_was_left(config.run[number:])
             return status
     return 0
 
 
-def _run_one(request: Request, resume: Resumption | None) -> int:
+def _run_one(
+    request: Request, resume: Resumption | None, publisher: WaitingPublisher
+) -> int:
     environment = request.environment
     began = time.monotonic()
     _flush()
@@ -92,6 +96,7 @@ def _run_one(request: Request, resume: Resumption | None) -> int:
         stdout=_descriptor(sys.stdout),
         stderr=_descriptor(sys.stderr),
         on_look=_progress(shown) if request.config.kind is JobTypes.GROUP else None,
+        publisher=publisher,
     )
     if resume is None:
         run, closed = run_job(request, variables, terminal)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from ml_experiment.config.environment import load_environment
 from ml_experiment.config.models import GroupConfig, JobTypes, from_document
 from ml_experiment.data_loader import loaded_once
 from ml_experiment.drive.context import ProcessContext, process_context
+from ml_experiment.drive.observers import enable_autologging, reporting
 from ml_experiment.drive.parameters import bind, json_value, to_json
 from ml_experiment.record.directory import write_json
 from ml_experiment.record.journal import Journal
@@ -95,7 +95,7 @@ def _run_group(
                 params=mask_mapping(
                     {k: json_value(v) for k, v in config.params.items()}
                 ),
-                callbacks=CallbackDispatcher(spec.callbacks, _reporting(journal)),
+                callbacks=CallbackDispatcher(spec.callbacks, reporting(journal)),
                 begin=lambda: _begin(context, manifest, journal),
                 end=lambda: _end(context, run, journal),
             ),
@@ -146,7 +146,8 @@ def _run(
         if config.kind is not JobTypes.JOB:
             context.mlflow.start(run, load_environment(Path(manifest.cwd)))
             stack.callback(context.mlflow.stop)
-        _enable_autologging(spec, config)
+        if config.kind is not JobTypes.JOB:
+            enable_autologging(spec)
         tell = _telling_what_was_loaded(journal)
         stack.enter_context(loaded_once(spec.data_loader, on_loaded=tell))
         context.enter()
@@ -156,7 +157,7 @@ def _run(
             journal=journal,
             config=config,
             params=mask_mapping(to_json(bound)),
-            callbacks=CallbackDispatcher(spec.callbacks, _reporting(journal)),
+            callbacks=CallbackDispatcher(spec.callbacks, reporting(journal)),
             begin=lambda: _begin(context, manifest, journal),
             end=lambda: _end(context, run, journal),
             any_result=config.kind is JobTypes.JOB,
@@ -214,20 +215,3 @@ def _telling_what_was_loaded(journal: Journal) -> Callable[[object], None]:
             journal.write("loaded", **fields)
 
     return tell
-
-
-def _reporting(journal: Journal) -> Any:
-    def report(reason: str, details: str) -> None:
-        journal.write("note", text=reason)
-        sys.stderr.write(f"ml-experiment: {reason}\n{details}")
-
-    return report
-
-
-def _enable_autologging(spec: JobSpec, config: JobConfig) -> None:
-    if not spec.autologging_backends or config.kind is JobTypes.JOB:
-        return
-    from ml_experiment.autolog import enable
-
-    for backend in spec.autologging_backends:
-        enable(backend)

@@ -31,7 +31,7 @@ class TrialCall(CallbackDispatcher):
     Args:
         callbacks: The job's callbacks.
         report: Told of a callback that failed.
-        trial: The trial.
+        trial: Returns the trial; not called before it is needed.
         metrics: Names of the optimised metrics.
         prunes: The group has a pruner.
 
@@ -44,7 +44,7 @@ class TrialCall(CallbackDispatcher):
         callbacks: Iterable[Callback],
         report: Callable[[str, str], None],
         *,
-        trial: optuna.Trial,
+        trial: Callable[[], optuna.Trial],
         metrics: Sequence[str],
         prunes: bool,
     ) -> None:
@@ -133,14 +133,15 @@ class TrialCall(CallbackDispatcher):
     def _report_step(self, metrics: Mapping[str, Any], step: int) -> None:
         if len(self._metrics) != 1 or self._metrics[0] not in metrics:
             return
-        cached = getattr(self._trial, "_cached_frozen_trial", None)
+        trial = self._trial()
+        cached = getattr(trial, "_cached_frozen_trial", None)
         if step in getattr(cached, "intermediate_values", ()):
             return  # the script has reported it itself
-        self._trial.report(self._last[self._metrics[0]], step)
+        trial.report(self._last[self._metrics[0]], step)
         self._reported = step
 
     def _is_hopeless(self) -> bool:
-        if not self._prunes or not self._trial.should_prune():
+        if not self._prunes or not self._trial().should_prune():
             return False
         at = "" if self._reported is None else f" at step {self._reported}"
         self.pruned = f"pruned{at}"

@@ -6,7 +6,6 @@ executes an experiment, and leaves the same traces in a run directory of its own
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import time
@@ -15,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.environment import load_environment
-from ml_experiment.config.models import from_document
 from ml_experiment.data_loader import loaded_once
 from ml_experiment.drive.console import DescriptorCapture
 from ml_experiment.drive.context import process_context
-from ml_experiment.drive.experiment import _enable_autologging, _reporting
+from ml_experiment.drive.late_trial import LateTrial
+from ml_experiment.drive.observers import enable_autologging, reporting
 from ml_experiment.drive.parameters import bind, to_json
 from ml_experiment.drive.script_module import ScriptModule, install_hooks
 from ml_experiment.drive.trial_call import TrialCall
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from ml_experiment.drive.spec import JobSpec
     from ml_experiment.executors.base import WorkerHello, WorkerSetup
     from ml_experiment.search.messages import TrialResult, TrialTask
-    from ml_experiment.search.replica import Replica
 
 _REASON_LIMIT = 2000
 _NO_PRUNER = frozenset({"", "none", "nop"})
@@ -58,50 +56,45 @@ class ScriptHost:
         self._cwd = hello.cwd
         install_hooks(hello.seed)
         self._script = ScriptModule(hello.script)
-        # Needed soon; imported now, while the driver is still at its own work.
-        importlib.import_module("ml_experiment.search.replica")
         self._environment = load_environment(Path(hello.cwd))
         self._modules = LocalModules()
         self._libraries = LoadedLibraries(self._modules)
         self._setup: WorkerSetup | None = None
-        self._ready: tuple[JobSpec, JobConfig, Replica] | None = None
+        self._ready: tuple[JobSpec, JobConfig | None, LateTrial] | None = None
 
     def prepare(self, setup: WorkerSetup) -> None:
-        """Find the job, and make the replica of the study.
+        """Find the job, and get ready for the study.
 
         Raises:
             ScriptError: The script has no such job.
         """
-        from ml_experiment.search.replica import Replica
-
-        config = from_document(setup.config)
         spec = self._script.job(setup.job)
-        _enable_autologging(spec, config)
+        config: JobConfig | None = None
+        if spec.callbacks:
+            from ml_experiment.config.models import from_document
+
+            config = from_document(setup.config)
+        enable_autologging(spec)
         self._setup = setup
-        # What Optuna seeds for us is none of the user's seeds.
-        with process_context().control.observations.quiet():
-            self._ready = spec, config, Replica(setup.study)
+        self._ready = spec, config, LateTrial(setup.study)
 
     def execute(self, task: TrialTask) -> TrialResult:
         """Execute a trial, and return how it ended, whatever the user's code does."""
         if self._ready is None:
             raise RuntimeError("prepare() comes before execute()")
         began = time.monotonic()
-        replica = self._ready[2]
-        with process_context().control.observations.quiet():
-            trial = replica.trial_for(task)
+        trial = self._ready[2]
+        trial.begin(task)
         run = RunDirectory(task.run_path)
         os.chdir(self._cwd)  # where the last trial has left us is none of this one's
         console = DescriptorCapture(run)
         console.start()
         ending: dict[str, Any]
         try:
-            ending = self._run(task, trial, run)
+            ending = self._run(task, trial.get, run)
         finally:
             console.stop()
-        result = replica.result_of(
-            trial, task=task, seconds=time.monotonic() - began, **ending
-        )
+        result = trial.result(seconds=time.monotonic() - began, **ending)
         if result.user_attrs or result.system_attrs:
             # Anything may be in there, and the driver has none of the script's classes.
             from ml_experiment.search.results import settled
@@ -110,7 +103,7 @@ class ScriptHost:
         return result
 
     def _run(
-        self, task: TrialTask, trial: optuna.Trial, run: RunDirectory
+        self, task: TrialTask, trial: Callable[[], optuna.Trial], run: RunDirectory
     ) -> dict[str, Any]:
         """Execute a trial with its console diverted; how it ended, in words of results."""
         journal = Journal(run.journal)
@@ -130,7 +123,11 @@ class ScriptHost:
             journal.close()
 
     def _body(
-        self, task: TrialTask, trial: optuna.Trial, run: RunDirectory, journal: Journal
+        self,
+        task: TrialTask,
+        trial: Callable[[], optuna.Trial],
+        run: RunDirectory,
+        journal: Journal,
     ) -> TrialCall:
         assert self._ready is not None  # noqa: S101 - execute() has looked
         assert self._setup is not None  # noqa: S101
@@ -138,7 +135,7 @@ class ScriptHost:
         context = process_context()
         call = TrialCall(
             spec.callbacks,
-            _reporting(journal),
+            reporting(journal),
             trial=trial,
             metrics=self._setup.metrics,
             prunes=self._setup.study.pruner[0] not in _NO_PRUNER,

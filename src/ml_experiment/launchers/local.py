@@ -79,3 +79,36 @@ def start_companion(
             stderr=log,
             process_group=0,
         )
+
+
+def start_waiting_companion(
+    module: str, *, cwd: Path, environment: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
+    """Start a companion before there is a run for it; it gets ready, and waits.
+
+    Args:
+        module: Name of the module, as for ``python -m``.
+        cwd: Its working directory.
+        environment: Its whole environment.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", module],
+        cwd=cwd,
+        env=dict(environment),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,  # its log is in the run directory, when there is one
+        process_group=0,
+    )
+
+
+def hand_over(companion: subprocess.Popen[bytes], run: RunDirectory) -> bool:
+    """Give a waiting companion its run; return whether it is still there to take it."""
+    assert companion.stdin is not None  # noqa: S101 - it was started with a pipe
+    try:
+        companion.stdin.write(os.fsencode(run.path) + b"\n")
+        companion.stdin.flush()
+    except OSError:
+        companion.wait()
+        return False
+    return True

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import pickle
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from optuna.trial import FrozenTrial
 
@@ -52,6 +53,9 @@ class TrialTask:
         attempt: How often it was tried before.
         relative: What the driver's sampler foresaw for it, parameters of its own that it
             has yet to suggest included: values, and their distributions.
+
+    What is Optuna's in a task stays a pickle until somebody looks at it: most trials never
+    ask for theirs, and a worker then has no need to import Optuna.
     """
 
     number: int
@@ -64,7 +68,32 @@ class TrialTask:
     trial: FrozenTrial
     timeout_s: float | None = None
     attempt: int = 0
-    relative: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {})
+    relative: tuple[Mapping[str, Any], Mapping[str, Any]] = field(
+        default_factory=lambda: ({}, {})
+    )
+
+    def __reduce__(self) -> tuple[Callable[..., TrialTask], tuple[object, ...]]:
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        optunas = {name: plain.pop(name) for name in _OPTUNAS}
+        return _received, (plain, pickle.dumps(optunas, pickle.HIGHEST_PROTOCOL))
+
+    def __getattr__(self, name: str) -> Any:
+        packed = self.__dict__.get(_PACKED)
+        if name not in _OPTUNAS or packed is None:
+            raise AttributeError(name)
+        self.__dict__.update(pickle.loads(packed))  # noqa: S301 - made by __reduce__
+        del self.__dict__[_PACKED]
+        return self.__dict__[name]
+
+
+_OPTUNAS = ("told", "between", "trial", "relative")
+_PACKED = "_packed"
+
+
+def _received(plain: dict[str, Any], packed: bytes) -> TrialTask:
+    task = object.__new__(TrialTask)
+    task.__dict__.update(plain, **{_PACKED: packed})
+    return task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +117,8 @@ class TrialResult:
             halving keeps its rungs there.
         seconds: How long it ran.
         attempt: How often it was tried before.
+        untouched: The trial was never looked at, so that the driver knows best what its
+            parameters and distributions are: none are given here.
     """
 
     number: int
@@ -103,3 +134,4 @@ class TrialResult:
     system_attrs: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     attempt: int = 0
+    untouched: bool = False

@@ -7,6 +7,7 @@ goes on, and what is missing is added later.
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING
 
 from optuna.study import StudyDirection  # noqa: TID253 - for groups only
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+)://(.*)$")
 _DEFAULT_GRPC_PORT = 13000
 _LONGEST_PAUSE = 64
+_ADD_EVERY_S = 0.5
 
 
 class OptunaView:
@@ -45,24 +47,29 @@ class OptunaView:
         self._count = 0
         self._pause = 0
         self._left_to_skip = 0
+        self._next = 0.0
         self.problems: list[str] = []
 
     def publish(self, told: Sequence[FrozenTrial], *, at_once: bool = False) -> bool:
         """Add what the storage lacks of the told trials.
 
-        After a failure the next calls do nothing, ever more of them: a server that is away
-        may take its time to say so.
+        Soon after the last addition nothing is done: of many short trials, several are
+        added at once. After a failure the next calls do nothing, ever more of them: a
+        server that is away may take its time to say so.
 
         Args:
             told: All told trials, in order.
-            at_once: Try even if it failed shortly before: at the end of a group.
+            at_once: Try now, whatever was before: at the end of a group.
 
         Returns:
             Whether the storage has all of them now. If not, ``problems`` says why.
         """
-        if self._left_to_skip and not at_once:
-            self._left_to_skip -= 1
-            return False
+        if not at_once:
+            if time.monotonic() < self._next:
+                return False
+            if self._left_to_skip:
+                self._left_to_skip -= 1
+                return False
         try:
             with quiet():
                 self._add(told)
@@ -75,6 +82,7 @@ class OptunaView:
                 self.problems.append(problem)
             return False
         self._pause = 0
+        self._next = time.monotonic() + _ADD_EVERY_S
         return True
 
     def _add(self, told: Sequence[FrozenTrial]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ml_experiment.config.seeding import derive_seed
 from ml_experiment.search.asked import Accepted, Asked
 from ml_experiment.search.replay import replay
-from ml_experiment.search.results import settled
+from ml_experiment.search.results import completed, settled
 from ml_experiment.search.study import DriverStudy
 
 
@@ -97,6 +97,7 @@ class FixedOrder:
         if asked is None:
             raise ValueError(f"no result of trial {result.number} is awaited")
         attempt = max(asked.attempt, result.attempt)
+        result = completed(result, asked.trial)
         result = settled(result, len(self.description.directions))
         result = dataclasses.replace(result, attempt=attempt)
         if result.depends_on_time:

@@ -7,21 +7,20 @@ import math
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from optuna.distributions import (  # noqa: TID253 - for groups only
-    BaseDistribution,
-    distribution_to_json,
-)
-from optuna.study import Study  # noqa: TID253
+from optuna.study import Study  # noqa: TID253 - for groups only
 from optuna.trial import FrozenTrial, Trial  # noqa: TID253
 
 from ml_experiment.config.seeding import derive_seed
 from ml_experiment.search.messages import TrialResult
 from ml_experiment.search.pruners import make_pruner, pruner_request, warm_up
 from ml_experiment.search.replica_storage import ReplicaStorage
+from ml_experiment.search.results import drawn_in
 from ml_experiment.search.samplers import make_worker_sampler, sampler_request
 
 
 if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
     from ml_experiment.search.messages import State, StudyDescription, TrialTask
 
 _number = attrgetter("number")
@@ -164,12 +163,7 @@ def result_of(
     if state == "complete" and any(math.isnan(value) for value in values or ()):
         state, values, cause = "failed", None, "result"
         reason = "a metric is not a number (NaN)"
-    distributions = {}
-    for name, each in seen.distributions.items():
-        try:
-            distributions[name] = distribution_to_json(each)
-        except TypeError:  # choices of the user's own that cannot be written down
-            continue
+    params, distributions = drawn_in(seen)
     return TrialResult(
         number=task.number,
         attempt=task.attempt,
@@ -178,7 +172,7 @@ def result_of(
         reason=reason,
         cause=cause,
         depends_on_time=depends_on_time,
-        params={name: seen.params[name] for name in distributions},
+        params=params,
         distributions=distributions,
         intermediate_values=dict(seen.intermediate_values),
         user_attrs=dict(seen.user_attrs),

@@ -15,6 +15,7 @@ from ml_experiment.search.messages import TrialResult
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial
 
 _STATES = ("complete", "pruned", "failed")
 
@@ -83,6 +84,32 @@ def distributions_of(result: TrialResult) -> dict[str, BaseDistribution]:
     return {
         name: json_to_distribution(text) for name, text in result.distributions.items()
     }
+
+
+def drawn_in(trial: FrozenTrial) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return a trial's parameters, and their distributions as Optuna's JSON.
+
+    Choices of the user's own that cannot be written down are left out.
+    """
+    from optuna.distributions import distribution_to_json
+
+    distributions = {}
+    for name, each in trial.distributions.items():
+        try:
+            distributions[name] = distribution_to_json(each)
+        except TypeError:
+            continue
+    return {name: trial.params[name] for name in distributions}, distributions
+
+
+def completed(result: TrialResult, trial: FrozenTrial) -> TrialResult:
+    """Return an untouched result with what the driver has drawn for its trial."""
+    if not result.untouched:
+        return result
+    params, distributions = drawn_in(trial)
+    return dataclasses.replace(
+        result, params=params, distributions=distributions, untouched=False
+    )
 
 
 def _failed(result: TrialResult, reason: str) -> TrialResult:

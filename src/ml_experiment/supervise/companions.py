@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import time
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import RecordError
-from ml_experiment.launchers.local import start_companion
+from ml_experiment.launchers.local import (
+    hand_over,
+    start_companion,
+    start_waiting_companion,
+)
 from ml_experiment.record.directory import read_json
+from ml_experiment.supervise.processes import wait_for_end
 
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -27,6 +32,38 @@ _CAPTURE_LIMIT_S = 3600.0
 _CONNECT_LIMIT_S = 30.0
 
 
+class WaitingPublisher:
+    """A publisher that imports MLflow while the config is still being read.
+
+    That is the longest way of all, and none of it depends on the run. Where no run comes,
+    or none that is published, it is ended and has touched nothing.
+
+    Args:
+        cwd: Working directory of the run to come.
+        environment: The environment of the command.
+    """
+
+    def __init__(self, cwd: Path, environment: Mapping[str, str]) -> None:
+        self._process: subprocess.Popen[bytes] | None = start_waiting_companion(
+            PUBLISHER, cwd=cwd, environment=companion_environment(environment)
+        )
+
+    def take(self, run: RunDirectory) -> subprocess.Popen[bytes] | None:
+        """Return the process, which now publishes ``run``; ``None`` if it is gone."""
+        process, self._process = self._process, None
+        if process is None or not hand_over(process, run):
+            return None
+        return process
+
+    def dismiss(self) -> None:
+        """End the process if nobody has taken it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            _close(process)
+
+
 class Companions:
     """Starts the companions of a run and waits for them.
 
@@ -35,6 +72,7 @@ class Companions:
         cwd: Working directory of the run.
         environment: Environment of the companions.
         publish: Whether there is a publisher; a plain ``job`` has none.
+        waiting: A publisher that waits for its run.
     """
 
     def __init__(
@@ -44,21 +82,23 @@ class Companions:
         cwd: Path,
         environment: Mapping[str, str],
         publish: bool,
+        waiting: WaitingPublisher | None = None,
     ) -> None:
         self._run = run
         options = {"cwd": cwd, "environment": environment}
         # The publisher first: importing MLflow is the longest way of all.
-        self._publisher = (
-            start_companion(PUBLISHER, run, **options) if publish else None  # type: ignore[arg-type]
-        )
+        self._publisher = waiting.take(run) if publish and waiting else None
+        if publish and self._publisher is None:
+            self._publisher = start_companion(PUBLISHER, run, **options)  # type: ignore[arg-type]
         self._capture = start_companion(CAPTURE, run, **options)  # type: ignore[arg-type]
 
     def finish_capture(self) -> None:
         """Tell the capture process that the run is over and wait for its parts."""
         _close(self._capture)
-        try:
-            self._capture.wait(timeout=_CAPTURE_LIMIT_S)
-        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        ended = False
+        with contextlib.suppress(KeyboardInterrupt):
+            ended = wait_for_end(self._capture, _CAPTURE_LIMIT_S)
+        if not ended:
             self._capture.kill()
             self._capture.wait()
 
@@ -85,11 +125,10 @@ class Companions:
         """Return the exit code, or ``None`` if it cannot reach the server."""
         limit = time.monotonic() + _CONNECT_LIMIT_S
         while True:
-            try:
-                return publisher.wait(timeout=0.2)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() > limit and not self._connected():
-                    return None
+            if wait_for_end(publisher, 0.2):
+                return publisher.returncode
+            if time.monotonic() > limit and not self._connected():
+                return None
 
     def _connected(self) -> bool:
         return self._published().get("state") in {"open", "closed"}

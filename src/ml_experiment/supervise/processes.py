@@ -5,14 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import subprocess
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import psutil
 
-
-if TYPE_CHECKING:
-    import subprocess
 
 _GRACE_S = 10.0
 
@@ -48,6 +46,27 @@ class _EndOfProcess:
         time.sleep(timeout_s)
         process = self._process
         return process is None or not process.is_running()
+
+
+def wait_for_end(process: subprocess.Popen[bytes], timeout_s: float) -> bool:
+    """Wait for the end of a child; return whether it has come.
+
+    ``subprocess`` itself looks every now and then; this wakes at once where it can.
+    """
+    if process.poll() is not None:
+        return True
+    limit = time.monotonic() + timeout_s
+    if not hasattr(os, "pidfd_open"):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout_s)
+        return process.returncode is not None
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        while process.poll() is None and (left := limit - time.monotonic()) > 0:
+            select.select([descriptor], [], [], left)
+    finally:
+        os.close(descriptor)
+    return process.returncode is not None
 
 
 class Child:

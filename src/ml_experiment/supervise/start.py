@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.manifest import Manifest
+    from ml_experiment.supervise.companions import WaitingPublisher
 
 PUBLISHED_KINDS = ("experiment", "group")
 
@@ -35,11 +36,13 @@ class Terminal:
         stderr: The same of standard error.
         on_look: Given the run directory, returns what is called now and then while the
             job runs; ``None`` for nothing.
+        publisher: A publisher that waits for a run; ``None`` to start one.
     """
 
     stdout: int | None
     stderr: int | None
     on_look: Callable[[RunDirectory], Callable[[], None]] | None = None
+    publisher: WaitingPublisher | None = None
 
 
 def run_job(
@@ -109,6 +112,7 @@ def _supervise(
         cwd=request.cwd,
         environment=companion_environment(environment),
         publish=manifest.kind in PUBLISHED_KINDS,
+        waiting=terminal.publisher,
     )
     supervisor = Supervisor(
         run,

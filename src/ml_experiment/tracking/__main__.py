@@ -1,4 +1,7 @@
-"""``python -m ml_experiment.tracking RUN_DIR``: publish a run while it goes on.
+"""``python -m ml_experiment.tracking [RUN_DIR]``: publish a run while it goes on.
+
+Without a run directory it gets warm: it imports MLflow, touches nothing, and then takes the
+path of the run from the first line of standard input, or ends where there is none.
 
 The end of standard input says that the run is over, or that its supervisor is gone. Exit
 status: 0 if all is published, 3 if something is pending (``published.json`` says why).
@@ -6,6 +9,7 @@ status: 0 if all is published, 3 if something is pending (``published.json`` say
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -18,15 +22,18 @@ from ml_experiment.config.environment import load_environment
 from ml_experiment.errors import MlExperimentError, RecordError, TrackingError
 from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.locks import hold
+from ml_experiment.record.manifest import read_manifest
 from ml_experiment.tracking.publisher import Publisher
+from ml_experiment.tracking.second_hand import SecondHand
 from ml_experiment.tracking.settings import Settings
-from ml_experiment.tracking.store import close_stores
+from ml_experiment.tracking.store import close_stores, import_mlflow
 
 
 if TYPE_CHECKING:
     from filelock import FileLock
 
 PENDING = 3
+LOG_NAME = "tracking.log"
 
 _LONGEST_PAUSE_S = 30.0
 # At the end an attempt that fails at once is repeated; one that hung is not.
@@ -51,19 +58,24 @@ class _MaskedStream:
 
 def main(words: list[str]) -> int:
     """Publish the run directory named by the first word; return the exit status."""
-    over = threading.Event()
-    threading.Thread(target=_wait_for_end, args=(over,), daemon=True).start()
     environment = load_environment(Path.cwd())
     os.environ.update(environment.dotenv)  # credentials of the server may be there
     settings = Settings(environment.tracking_uri, environment.artifact_root)
+    path = words[0] if words else _warm_up(settings)
+    if path is None:
+        return 0
+    run = RunDirectory(path)
+    over = threading.Event()
     sys.stderr = _MaskedStream(sys.stderr, settings)
-    run = RunDirectory(words[0])
-    lock = _hold(run, over)
+    lock = hold(run.publisher_lock)
+    second = None if lock is None else _second_hand(run, settings)
+    threading.Thread(target=_wait_for_end, args=(over,), daemon=True).start()
+    lock = lock or _hold(run, over)
     if lock is None:
         sys.stderr.write("another process publishes this run\n")
         return PENDING
     try:
-        publisher = Publisher(run, settings)
+        publisher = Publisher(run, settings, second)
     except RecordError as error:
         sys.stderr.write(f"{error}\n")
         return PENDING
@@ -73,6 +85,40 @@ def main(words: list[str]) -> int:
         traceback.print_exc()
         publisher.give_up(settings.mask(f"the publisher failed: {error!r}"))
         return PENDING
+
+
+def _warm_up(settings: Settings) -> str | None:
+    """Import MLflow, and wait for the path of a run; ``None`` if none comes.
+
+    What goes wrong now goes wrong again later, when there is a log to say so in.
+    """
+    with contextlib.suppress(Exception):
+        import_mlflow(settings)
+    line = b""
+    while not line.endswith(b"\n"):
+        # Byte by byte, and not through a buffer: what follows is read elsewhere.
+        byte = os.read(0, 1)
+        if not byte:
+            return None
+        line += byte
+    path = os.fsdecode(line[:-1])
+    log = os.open(Path(path) / LOG_NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.dup2(log, 2)
+    os.close(log)
+    return path
+
+
+def _second_hand(run: RunDirectory, settings: Settings) -> SecondHand | None:
+    """Return a second process, for a group whose trials go to a database file."""
+    try:
+        if settings.scheme != "sqlite" or read_manifest(run).kind != "group":
+            return None
+        import_mlflow(settings)
+        from ml_experiment.tracking.group import publisher_of_trials
+
+        return SecondHand.start(publisher_of_trials(run, settings))
+    except Exception:  # noqa: BLE001 - it is told, and met again, when there is need to
+        return None
 
 
 def _wait_for_end(over: threading.Event) -> None:

@@ -7,12 +7,14 @@ when it was killed is done again by the next one.
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlflow.entities import ViewType
 
+from ml_experiment.errors import TrackingError
 from ml_experiment.tracking.child import Child
 from ml_experiment.tracking.group_journal import RUNNING
 from ml_experiment.tracking.state import StateFile
@@ -37,14 +39,15 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from ml_experiment.errors import TrackingError
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.manifest import Manifest
     from ml_experiment.tracking.group_journal import GroupJournal, TrialTale
+    from ml_experiment.tracking.second_hand import SecondHand
     from ml_experiment.tracking.settings import Settings
 
 _PAGE = 1000  # runs that MLflow's own stores give at once
 _LIVE_EVERY_S = 1.0
+_MOST_LENT = 6
 _DELETED = "deleted"
 
 
@@ -73,6 +76,7 @@ class Children:
         settings: Where it is.
         parent: The group's run.
         journal: What there is to tell of the trials.
+        second: Another process to share the work with.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class Children:
         settings: Settings,
         parent: Parent,
         journal: GroupJournal,
+        second: SecondHand | None = None,
     ) -> None:
         self._client = client
         self._settings = settings
@@ -93,6 +98,8 @@ class Children:
         self._open: dict[int, Child] = {}
         self._next_look = 0.0
         self._failures: dict[int, TrackingError] = {}
+        self._second = second
+        self._elsewhere: set[int] = set()
 
     @property
     def has_news(self) -> bool:
@@ -103,10 +110,16 @@ class Children:
 
     def step(self) -> None:
         """Tell MLflow of the trials that started, got on or ended."""
+        self._collect()
         news = self._journal.news
         while news:
-            number = next(iter(news))
+            self._lend(news)
+            number = self._next_of(news)
+            if number is None:
+                break
             trial = self._journal.tale.trials[number]
+            if number in self._elsewhere:
+                self._look_again()
             if trial.state == RUNNING:
                 self._begin(trial)
             else:
@@ -126,6 +139,9 @@ class Children:
         Returns:
             What could not be uploaded of a trial; ``None`` if there is nothing.
         """
+        self._collect(wait=True)
+        if self._journal.news:
+            self.step()  # what it has left undone
         for trial in self._journal.tale.trials.values():
             if trial.state == RUNNING:
                 self._end(trial, ended)
@@ -137,11 +153,96 @@ class Children:
             self._delete_doubles()
         return next(iter(self._failures.values()), None)
 
+    def end(self, number: int) -> TrackingError | None:
+        """Tell all of one trial that has ended, as the second process.
+
+        Returns:
+            What could not be uploaded; ``None`` if there is nothing.
+        """
+        self._journal.read()
+        trial = self._journal.tale.trials[number]
+        self._end(trial, trial.ended or trial.started)
+        return self._failures.pop(number, None)
+
     def delete(self) -> None:
         """Delete them all: the group is not wanted."""
+        self._look_again()
         for found in self._index.values():
             if found.info.lifecycle_stage != _DELETED:
                 self._client.delete_run(found.info.run_id)
+
+    def _next_of(self, news: dict[int, None]) -> int | None:
+        """Return the trial to tell of next: one that has ended, if there is one.
+
+        Meanwhile many a short trial ends that would be told to run.
+        """
+        trials = self._journal.tale.trials
+        for _ in range(2):
+            for number in news:
+                if trials[number].state != RUNNING:
+                    return number
+            self._journal.read()
+        return next(iter(news), None)
+
+    # Sharing the work.
+
+    def _lend(self, news: dict[int, None]) -> None:
+        """Give the second process a part of the queue, if it has nothing to do."""
+        self._collect()
+        if self._second is None or self._second.lent:
+            return
+        trials = self._journal.tale.trials
+        new = [
+            number
+            for number in news
+            if trials[number].state != RUNNING
+            and number not in self._open
+            and number not in self._elsewhere
+            and trials[number].run_id not in self._index
+        ]
+        part = new[(len(new) + 1) // 2 :][:_MOST_LENT]
+        if not part:
+            return
+        parent = self._parent
+        self._elsewhere.update(part)
+        if not self._second.lend(parent.mlflow_run_id, parent.experiment_id, part):
+            self._do_without()
+            return
+        for number in part:
+            del news[number]
+
+    def _collect(self, *, wait: bool = False) -> None:
+        """Take note of what the second process has done.
+
+        Args:
+            wait: Until it has done everything.
+        """
+        while self._second is not None and self._second.lent:
+            try:
+                done = self._second.done(wait=wait)
+            except (TrackingError, OSError, ValueError) as error:
+                sys.stderr.write(f"going on alone: {error}\n")
+                self._do_without()
+                return
+            for number, failure in done:
+                if failure is not None:
+                    self._failures[number] = TrackingError(failure)
+            if not wait:
+                return
+
+    def _do_without(self) -> None:
+        """Take back what was lent: the second process is of no more use."""
+        if self._second is not None:
+            self._second.stop()
+            self._journal.news |= dict.fromkeys(self._second.lent)
+            self._second = None
+
+    def _look_again(self) -> None:
+        """Learn of the runs that the second process has made."""
+        if self._elsewhere:
+            self._index = self._search()
+            lent = [] if self._second is None else self._second.lent
+            self._elsewhere = set(lent)
 
     def _search(self) -> dict[str, Run]:
         """Return the runs that there are, by our identifier."""

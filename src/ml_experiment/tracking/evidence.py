@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-from ml_experiment.record.masking import mask_text
+from ml_experiment.record.masking import copy_masked
 
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
 
-_LARGEST_WHOLE_BYTES = 64 * 1024 * 1024
 _CODE = "code"
 _FIXED = ("record.json", "config.json", "requirements.txt", "console.txt")
 _FOLDERS = (_CODE, "record", "source", "submitted", "artifacts")
@@ -81,24 +80,11 @@ def lay_out(
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if secrets and source.suffix not in {".gz", ".zip"}:
-            _copy_masked(source, target, secrets)
+            copy_masked(source, target, secrets)
         else:
             link(source, target)
         largest = max(largest, target.stat().st_size)
     return largest
-
-
-def _copy_masked(source: Path, target: Path, secrets: AbstractSet[str]) -> None:
-    """Copy a text; one of many megabytes line by line."""
-    options = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
-    with (
-        source.open(**options) as read,  # type: ignore[call-overload]
-        target.open("w", **options) as write,  # type: ignore[call-overload]
-    ):
-        if source.stat().st_size <= _LARGEST_WHOLE_BYTES:
-            write.write(mask_text(read.read(), secrets))
-        else:
-            write.writelines(mask_text(line, secrets) for line in read)
 
 
 def link(source: Path, target: Path) -> None:

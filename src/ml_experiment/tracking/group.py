@@ -6,19 +6,26 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.masking import mask_mapping
 from ml_experiment.tracking.children import Children, Parent
-from ml_experiment.tracking.group_journal import ENDED_STATES
+from ml_experiment.tracking.group_journal import ENDED_STATES, GroupJournal
 from ml_experiment.tracking.names import param_text
+from ml_experiment.tracking.store import open_store
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mlflow import MlflowClient
 
     from ml_experiment.errors import TrackingError
+    from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.outcome import Outcome
-    from ml_experiment.tracking.group_journal import GroupJournal, GroupTale
+    from ml_experiment.tracking.group_journal import GroupTale
     from ml_experiment.tracking.open_run import OpenRun
+    from ml_experiment.tracking.second_hand import SecondHand
+    from ml_experiment.tracking.settings import Settings
 
 _COUNT_EVERY_S = 2.0
 _MOST_SHOWN = 50
@@ -31,6 +38,7 @@ class OpenGroup:
         client: An open store.
         open_run: The group's run in MLflow.
         journal: What there is to tell.
+        second: Another process to share the work with.
     """
 
     def __init__(
@@ -38,6 +46,7 @@ class OpenGroup:
         client: MlflowClient,
         open_run: OpenRun,
         journal: GroupJournal,
+        second: SecondHand | None = None,
     ) -> None:
         self._open_run = open_run
         self._journal = journal
@@ -48,7 +57,7 @@ class OpenGroup:
             mlflow_run_id=open_run.mlflow_run_id,
             experiment_id=str(published.experiment_id),
         )
-        self.children = Children(client, open_run.settings, parent, journal)
+        self.children = Children(client, open_run.settings, parent, journal, second)
         self._next_count = 0.0
 
     @property
@@ -135,3 +144,28 @@ def _best_params(tale: GroupTale) -> dict[str, str]:
         return {}
     params = mask_mapping(tale.best_params)
     return {f"best.{name}": param_text(value) for name, value in params.items()}
+
+
+def publisher_of_trials(
+    run: RunDirectory, settings: Settings
+) -> Callable[[str, str], Callable[[int], TrackingError | None]]:
+    """Return what a second process publishes trials with; nothing is opened yet.
+
+    Args:
+        run: The group's run directory.
+        settings: Where to publish.
+    """
+
+    def begin(
+        mlflow_run_id: str, experiment_id: str
+    ) -> Callable[[int], TrackingError | None]:
+        parent = Parent(
+            run=run,
+            manifest=read_manifest(run),
+            mlflow_run_id=mlflow_run_id,
+            experiment_id=experiment_id,
+        )
+        client = open_store(settings)
+        return Children(client, settings, parent, GroupJournal(run, 0)).end
+
+    return begin

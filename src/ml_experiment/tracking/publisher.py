@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ml_experiment.tracking.group import OpenGroup
     from ml_experiment.tracking.open_run import OpenRun
     from ml_experiment.tracking.runs import Runs
+    from ml_experiment.tracking.second_hand import SecondHand
 
 __all__ = ["Published", "Publisher", "Settings", "publish"]
 
@@ -49,13 +50,20 @@ class Publisher:
     Args:
         run: The run directory.
         settings: Where to publish.
+        second: Another process to share the trials of a group with.
 
     Raises:
         RecordError: The directory is not a run directory.
     """
 
-    def __init__(self, run: RunDirectory, settings: Settings) -> None:
+    def __init__(
+        self,
+        run: RunDirectory,
+        settings: Settings,
+        second: SecondHand | None = None,
+    ) -> None:
         self._run = run
+        self._second = second
         self._settings = settings
         self._manifest = read_manifest(run)
         self._state = StateFile(run, settings.masked_uri)
@@ -128,6 +136,9 @@ class Publisher:
 
     def _forget(self) -> None:
         self._open = self._group = None
+        if self._second is not None:
+            self._second.stop()
+            self._second = None
         if isinstance(self._journal, GroupJournal):
             # Of the trials all is told again that is not there.
             self._journal.news = dict.fromkeys(self._journal.tale.trials)
@@ -180,7 +191,7 @@ class Publisher:
         if self._group is None:
             from ml_experiment.tracking.group import OpenGroup
 
-            self._group = OpenGroup(client, open_run, self._journal)
+            self._group = OpenGroup(client, open_run, self._journal, self._second)
         self._group.step()
 
     def _done(self, note: str | None = None, outcome: Outcome | None = None) -> bool:

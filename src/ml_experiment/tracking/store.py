@@ -6,6 +6,7 @@ The only module that imports MLflow at the start of the publisher.
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import sys
 from contextlib import contextmanager, suppress
@@ -66,7 +67,7 @@ def open_store(settings: Settings) -> MlflowClient:
 def _opened(settings: Settings) -> MlflowClient:
     if not settings.tracking_uri:
         raise TrackingError("no tracking URI; set MLFLOW_TRACKING_URI")
-    client_of = _import_mlflow()
+    client_of = import_mlflow(settings)
     if settings.scheme == "sqlite":
         sqlite.prepare(settings.tracking_uri, lambda uri: _first_answer(client_of(uri)))
     elif settings.is_database:
@@ -76,15 +77,23 @@ def _opened(settings: Settings) -> MlflowClient:
     return client
 
 
-def _import_mlflow() -> type[MlflowClient]:
+def import_mlflow(settings: Settings) -> type[MlflowClient]:
+    """Import what a store needs, quickly; nothing is opened or touched.
+
+    Args:
+        settings: Which store it is to be.
+    """
     for name, value in _SILENT.items():
         os.environ[name] = value
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
     # A run that this process did not make is none of its business.
     os.environ.pop("MLFLOW_RUN_ID", None)
-    with _fast_import():
+    with _without_collecting(), _fast_import():
         from mlflow import MlflowClient
+
+        if settings.is_database:
+            importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
     return MlflowClient
 
 
