@@ -125,7 +125,7 @@ def _drivers_of(command: int) -> list[psutil.Process]:
         return []
 
 
-def _kill(command: subprocess.Popen[str], *, driver_only: bool) -> None:
+def _kill(command: subprocess.Popen[bytes], *, driver_only: bool) -> None:
     """Kill a running group by SIGKILL, and wait until the command has ended."""
     drivers = _drivers_of(command.pid) if driver_only else []
     if drivers:
