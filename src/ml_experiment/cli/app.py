@@ -63,8 +63,21 @@ class RunByDefault(TyperGroup):
         self._shows_help = first == "--help"
         if first not in self.commands and first.split("=", 1)[0] not in _OWN_OPTIONS:
             words.insert(0, "run")
+        if (
+            not ctx.resilient_parsing
+            and words[:1] == ["run"]
+            and _OWN_OPTIONS.isdisjoint(words)
+        ):
+            self._expect_run(ctx)
         remaining: list[str] = super().parse_args(ctx, words or ["--help"])
         return remaining
+
+    def _expect_run(self, ctx: Any) -> None:
+        """Start what takes longest to be ready, before the command line is understood."""
+        from ml_experiment.supervise.companions import WaitingPublisher
+
+        ctx.obj = WaitingPublisher(Path.cwd(), os.environ)
+        ctx.call_on_close(ctx.obj.dismiss)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Show the options of ``run`` beside the command's own."""
@@ -154,16 +167,9 @@ def run(
     force: Force = False,
 ) -> None:
     """Run a job; `ml-experiment [OPTIONS] [SCRIPTS]...` is short for this."""
-    from ml_experiment.supervise.companions import WaitingPublisher
+    from ml_experiment.cli.run import run_scripts
 
-    # Before anything else is imported: it has the longest way to go.
-    publisher = WaitingPublisher(Path.cwd(), os.environ)
-    try:
-        from ml_experiment.cli.run import run_scripts
-
-        raise typer.Exit(run_scripts(ctx.params, publisher))
-    finally:
-        publisher.dismiss()
+    raise typer.Exit(run_scripts(ctx.params, ctx.obj))
 
 
 @app.command()
@@ -215,6 +221,27 @@ def report(
     from ml_experiment.cli.report import report_group
 
     report_group(group, output)
+
+
+@app.command()
+def check(
+    config: Annotated[
+        str | None,
+        typer.Argument(
+            help="Config file, script, or folder of these; default: the current folder."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Fail whatever is found, not errors only.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as JSON.")
+    ] = False,
+) -> None:
+    """Find what stands in the way of reproducing a project, running nothing of it."""
+    from ml_experiment.cli.check import check_project
+
+    raise typer.Exit(check_project(config, strict=strict, as_json=as_json))
 
 
 @app.command()
