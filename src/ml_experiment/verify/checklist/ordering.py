@@ -1,0 +1,163 @@
+"""Orders that may be another one each time: of sets, of folders, of who is ready first."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from ml_experiment.verify.checklist.order import where_order_shows
+from ml_experiment.verify.checklist.places import at
+from ml_experiment.verify.checklist.values import keyword, last_name, words
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml_experiment.verify.checklist.module import Module
+    from ml_experiment.verify.checklist.project import Project
+    from ml_experiment.verify.checklist.rules import Finding
+
+_LISTINGS = frozenset({"os.listdir", "os.scandir", "glob.glob", "glob.iglob"})
+_LISTING_METHODS = {"iterdir": 0, "rglob": 1, "glob": 1}
+_READY_FIRST = frozenset(
+    {
+        "concurrent.futures.as_completed",
+        "asyncio.as_completed",
+        "dask.distributed.as_completed",
+    }
+)
+_COLLECTING = frozenset({"append", "extend", "insert", "write", "writerow", "put"})
+
+
+def sets(module: Module, project: Project) -> Iterator[Finding]:
+    """Find sets whose order shows."""
+    del project
+    for node in module.nodes:
+        if not isinstance(node, ast.expr) or not _is_set(module, node):
+            continue
+        shown = where_order_shows(module, node, is_set=True)
+        if shown is not None:
+            yield at(
+                module,
+                shown,
+                "set-order",
+                "the order of a set shows: it depends on the hash seed, which "
+                "`ml-experiment` fixes but `python` does not",
+                "sorted(...) around it",
+            )
+
+
+def _is_set(module: Module, node: ast.expr) -> bool:
+    if isinstance(node, ast.SetComp):
+        return True
+    if isinstance(node, ast.Set):
+        numbers = (int, float, bool)
+        return not all(
+            isinstance(each, ast.Constant) and isinstance(each.value, numbers)
+            for each in node.elts
+        )
+    if not isinstance(node, ast.Call) or not node.args:
+        return False
+    if module.resolve(node.func) not in {"builtins.set", "builtins.frozenset"}:
+        return False
+    inner = node.args[0]
+    return not (isinstance(inner, ast.Call) and last_name(inner) == "range")
+
+
+def folders(module: Module, project: Project) -> Iterator[Finding]:
+    """Find listings of folders that nobody sorts."""
+    del project
+    for call, name in module.calls:
+        if not (name in _LISTINGS or _is_listing_method(call, name)):
+            continue
+        if where_order_shows(module, call, is_set=False) is not None:
+            shown = name if name in _LISTINGS else f".{last_name(call)}()"
+            yield at(
+                module,
+                call,
+                "file-order",
+                f"{shown} lists files in the order of the file system, which is another "
+                "one on another machine",
+                "sorted(...) around it",
+            )
+    yield from _walks(module)
+
+
+def _is_listing_method(call: ast.Call, name: str) -> bool:
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    needed = _LISTING_METHODS.get(call.func.attr)
+    # Without a name it is a method of some object: a path, most likely.
+    return (
+        needed is not None
+        and len(call.args) == needed
+        and name in {"", *_pathlib(name)}
+    )
+
+
+def _pathlib(name: str) -> tuple[str, ...]:
+    return (name,) if name.startswith("pathlib.") else ()
+
+
+def _walks(module: Module) -> Iterator[Finding]:
+    for node in module.nodes:
+        if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call):
+            continue
+        if module.resolve(node.iter.func) != "os.walk":
+            continue
+        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
+        if any("sort" in last_name(each).lower() for each in calls):
+            continue
+        if any(last_name(each) in _COLLECTING for each in calls):
+            yield at(
+                module,
+                node.iter,
+                "file-order",
+                "os.walk lists files in the order of the file system, which is another "
+                "one on another machine",
+                "sorted(os.walk(...)), and sorted(files) in the loop",
+            )
+
+
+def completions(module: Module, project: Project) -> Iterator[Finding]:
+    """Find results that are collected as they come."""
+    del project
+    for call, name in module.calls:
+        unordered = name in _READY_FIRST or last_name(call) == "imap_unordered"
+        if unordered and _is_collected(module, call):
+            yield at(
+                module,
+                call,
+                "completion-order",
+                f"{last_name(call)} gives results in the order in which they are ready",
+                "take them in the order of the tasks: executor.map(...), or pool.imap(...)",
+            )
+        given = keyword(call, "return_as")
+        if given is not None and "generator_unordered" in words(given):
+            yield at(
+                module,
+                call,
+                "completion-order",
+                "generator_unordered gives results in the order in which they are ready",
+                'return_as="generator"',
+            )
+
+
+def _is_collected(module: Module, call: ast.Call) -> bool:
+    """Return whether the order of the results is kept: in a list, a sum, a file."""
+    node: ast.AST = call
+    parent = module.parents.get(call)
+    while isinstance(parent, ast.Call) and last_name(parent) in {"enumerate", "tqdm"}:
+        node, parent = parent, module.parents.get(parent)
+    if isinstance(parent, (ast.For, ast.AsyncFor)) and parent.iter is node:
+        return any(
+            isinstance(each, (ast.AugAssign, ast.Yield))
+            or (isinstance(each, ast.Call) and last_name(each) in _COLLECTING)
+            for statement in parent.body
+            for each in ast.walk(statement)
+        )
+    assert isinstance(node, ast.expr)  # noqa: S101 - calls are
+    return where_order_shows(module, node, is_set=False) is not None
+
+
+CHECKS = (sets, folders, completions)

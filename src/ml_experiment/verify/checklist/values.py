@@ -1,0 +1,156 @@
+"""What can be told of values without computing them: arguments, constants, origins."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ml_experiment.verify.checklist.module import Module, Scope
+
+
+class _Unknown:
+    """Stands for a value that only running the program would tell."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN = _Unknown()
+_DEEPEST = 5  # names of names
+
+
+def keyword(call: ast.Call, name: str) -> ast.expr | None:
+    """Return the argument that is given by this name."""
+    return next((each.value for each in call.keywords if each.arg == name), None)
+
+
+def argument(call: ast.Call, position: int, name: str | None = None) -> ast.expr | None:
+    """Return an argument, by position or by name; ``None`` if it is not given."""
+    if position < len(call.args):
+        first = call.args[: position + 1]
+        return None if any(isinstance(x, ast.Starred) for x in first) else first[-1]
+    return None if name is None else keyword(call, name)
+
+
+def is_open(call: ast.Call) -> bool:
+    """Return whether more is given than the text shows: ``*args``, ``**options``."""
+    return any(each.arg is None for each in call.keywords) or any(
+        isinstance(each, ast.Starred) for each in call.args
+    )
+
+
+def last_name(call: ast.Call) -> str:
+    """Return the last part of the name that is called: ``fit`` in ``model.fit()``."""
+    match call.func:
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+def constant(module: Module, node: ast.expr | None) -> object:
+    """Return a value that is written down, also as a default or a constant's name.
+
+    Returns:
+        The value, or ``UNKNOWN``.
+    """
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(
+            op=ast.USub(), operand=ast.Constant(value=int() | float() as n)
+        ):
+            return -n
+        case ast.Name(id=name):
+            found = list(sources(module, node, name))
+            if len(found) == 1 and isinstance(found[0], ast.Constant):
+                return found[0].value
+        case _:
+            pass
+    return UNKNOWN
+
+
+def path_text(module: Module, node: ast.expr | None, depth: int = 0) -> str | None:
+    """Return a path that is written down, also in parts; ``None`` if it is not.
+
+    ``"data/x.csv"``, ``Path("data") / "x.csv"``, ``os.path.join("data", "x.csv")``, and
+    names for these or their parts.
+    """
+    parts: list[ast.expr] = []
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.BinOp(left=left, op=ast.Div(), right=right):
+            parts = [left, right]
+        case ast.Call(func=function, args=[_, *_] as given):
+            if module.resolve(function) not in {"pathlib.Path", "os.path.join"}:
+                return None
+            parts = given
+        case ast.Name(id=name) if depth < _DEEPEST:
+            found = list(sources(module, node, name))
+            only = found[0] if len(found) == 1 else None
+            return path_text(module, only, depth + 1)
+        case _:
+            return None
+    texts = [path_text(module, part, depth) for part in parts]
+    known = [text for text in texts if text is not None]
+    return "/".join(known) if len(known) == len(texts) else None
+
+
+def sources(module: Module, node: ast.AST, name: str) -> Iterator[ast.expr]:
+    """Yield the expressions whose value a name may have at a node."""
+    for scope in module.scopes(node):
+        found = [*_defaults(scope, name), *_assigned(module, scope, name)]
+        if found or name in module.bound(scope):
+            yield from found
+            return
+
+
+def _assigned(module: Module, scope: Scope, name: str) -> Iterator[ast.expr]:
+    for node in module.inside(scope):
+        match node:
+            case ast.Assign(targets=targets, value=value):
+                if any(isinstance(t, ast.Name) and t.id == name for t in targets):
+                    yield value
+            case ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value):
+                if found == name:
+                    yield value
+            case ast.NamedExpr(target=ast.Name(id=found), value=value) if found == name:
+                yield value
+            case ast.withitem(context_expr=value, optional_vars=ast.Name(id=found)) if (
+                found == name
+            ):
+                yield value
+
+
+def _defaults(scope: Scope, name: str) -> Iterator[ast.expr]:
+    if isinstance(scope, ast.Module):
+        return
+    arguments = scope.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    first = len(positional) - len(arguments.defaults)
+    pairs = [*zip(positional[first:], arguments.defaults, strict=True)]
+    for each, default in pairs:
+        if each.arg == name:
+            yield default
+    for each, given in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if each.arg == name and given is not None:
+            yield given
+
+
+def uses(scope: Scope, name: str) -> Iterator[ast.Name]:
+    """Yield the places in a scope, functions in it included, that read a name."""
+    for node in ast.walk(scope):
+        if isinstance(node, ast.Name) and node.id == name:
+            yield node
+
+
+def words(node: ast.AST) -> Iterator[str]:
+    """Yield the text constants in an expression."""
+    for each in ast.walk(node):
+        if isinstance(each, ast.Constant) and isinstance(each.value, str):
+            yield each.value
