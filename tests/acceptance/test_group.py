@@ -28,7 +28,7 @@ from ml_experiment import job, Trial
 def main(x, y, n, kind, layers, fixed=1):
     random.seed()  # on purpose unseeded: the trial's seed counts
     noise = random.random() * 1e-3
-    time.sleep(hash((round(x, 3), n)) % 7 / 1000)
+    time.sleep(random.SystemRandom().random() / 100)  # another time at every run
     if kind == 'b':
         x += Trial.get_current().suggest_float('extra', 0, 1)
     for step in range(1, 5):
@@ -86,29 +86,45 @@ def _search(folder: Folder, workers: int, **changes: Any) -> list[tuple[Any, ...
     return _trials(folder)
 
 
-@pytest.mark.parametrize(
-    ("sampler", "pruner"),
-    [
-        pytest.param("tpe", "median", id="tpe, median"),
-        pytest.param("random", "hyperband", id="random, hyperband"),
-        pytest.param("nsgaii", "sha", id="nsgaii, sha"),
-        pytest.param("cmaes", "hyperband", id="cmaes, hyperband"),
-        pytest.param("qmc", "percentile", id="qmc, percentile"),
-    ],
-)
-def test_trials_do_not_depend_on_the_workers(
-    folder: Folder, sampler: str, pruner: str
-) -> None:
-    """One, two and four workers: the same trials, bit for bit; another seed: others."""
-    search = {"sampler": sampler, "pruner": pruner}
+SAMPLERS = ("tpe", "random", "cmaes", "gp", "nsgaii", "qmc", "grid")
+PRUNERS = ("median", "percentile", "sha", "hyperband")
+GRID = {
+    "x": "choice([-1.0, 0.5, 2.0])",
+    "y": "choice([0.01, 1.0])",
+    "n": "range(0, 10, 2)",
+    "kind": "choice(['a', 'b'])",
+    "layers": ["randint(1, 1)", "randint(2, 2)"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_trials_do_not_depend_on_the_workers(folder: Folder, sampler: str) -> None:
+    """One, two, three and eight workers: the same 60 trials, bit for bit."""
+    search: dict[str, Any] = {"sampler": sampler, "num_trials": 60}
+    if sampler == "grid":
+        search["param_space"] = GRID
 
     alone = _search(folder, 1, **search)
-    several = [_search(folder, workers, **search) for workers in (2, 4)]
+    several = [_search(folder, workers, **search) for workers in (2, 3, 8, 8)]
     other = _search(folder, 2, seed=8, **search)
 
-    assert len(alone) == 16
-    assert several == [alone, alone]
+    assert len(alone) == 60
+    assert several == [alone] * 4
     assert other != alone
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pruner", PRUNERS)
+def test_pruning_does_not_depend_on_the_workers(folder: Folder, pruner: str) -> None:
+    """What is pruned, and at which step, is the same for any number of workers."""
+    search = {"sampler": "tpe", "pruner": pruner, "num_trials": 60}
+
+    alone = _search(folder, 1, **search)
+    several = [_search(folder, workers, **search) for workers in (2, 3, 8)]
+
+    assert several == [alone] * 3
+    assert {"complete", "pruned"} <= {state for *_, state in alone}
 
 
 def _finished(folder: Folder) -> int:
