@@ -8,6 +8,9 @@ MlExperimentError
  ├── NoCurrentTrialError      ``Trial.get_current()`` outside a group
  ├── RunNotFoundError         no run answers to the name that was given
  ├── RecordError              a run directory cannot be read, or its source cannot be restored
+ ├── CrateError               a run cannot be exported, or a file is no crate that can be opened
+ │    ├── UnsafeCrateError    the crate would write outside of its folder, or never end
+ │    └── ChangedCrateError   the crate is not as it was when it was exported
  ├── TrackingError            MLflow cannot be reached, or refuses what is sent
  └── MissingExtraError        an optional dependency is not installed (also an ImportError)
 
@@ -87,6 +90,18 @@ class RunNotFoundError(MlExperimentError):
 
 class RecordError(MlExperimentError):
     """A run directory cannot be read, or its source cannot be restored."""
+
+
+class CrateError(MlExperimentError):
+    """A run cannot be exported, or a file is not a crate that can be opened."""
+
+
+class UnsafeCrateError(CrateError):
+    """A crate holds what would be written elsewhere, links, or far more than it says."""
+
+
+class ChangedCrateError(CrateError):
+    """A file of a crate was changed, removed or added since it was exported."""
 
 
 class TrackingError(MlExperimentError):

@@ -245,6 +245,45 @@ def check(
 
 
 @app.command()
+def export(
+    run: Annotated[
+        str,
+        typer.Argument(help="Run id or its beginning, run directory, or MLflow id."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File or folder to write to; default: NAME-RUN.crate.zip here.",
+        ),
+    ] = None,
+    with_data: Annotated[
+        bool,
+        typer.Option(
+            "--with_data", help="Take the data files that the run read along."
+        ),
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a file that is there.")
+    ] = False,
+    checklist: Annotated[
+        str | None,
+        typer.Option(
+            "--checklist",
+            metavar="[neurips|pineau]",
+            help="Answer this checklist from the record instead, in Markdown.",
+        ),
+    ] = None,
+) -> None:
+    """Write a run as a research object (RO-Crate), or answer a checklist from it."""
+    from ml_experiment.cli.export import export as export_run
+
+    export_run(run, output, with_data=with_data, force=force, checklist=checklist)
+
+
+@app.command()
 def sync() -> None:
     """Close runs that were killed, and publish what MLflow does not have yet."""
     from ml_experiment.cli.sync import sync_runs

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _SHOWN_METRICS = 4
 _MINUTE_S = 60
 _HOUR_S = 3600
+_KILO = 1000
 
 
 def duration(seconds: float) -> str:
@@ -23,6 +24,16 @@ def duration(seconds: float) -> str:
     if seconds < _HOUR_S:
         return f"{int(seconds // _MINUTE_S)} min {int(seconds % _MINUTE_S)} s"
     return f"{int(seconds // _HOUR_S)} h {int(seconds % _HOUR_S // _MINUTE_S)} min"
+
+
+def size(count: int) -> str:
+    """Return bytes as people say them: ``12 B``, ``3.4 MB``."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < _KILO:
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _KILO
+    return f"{amount:.1f} GB"
 
 
 def last_metrics(run: RunDirectory) -> dict[str, float | str]:

@@ -10,11 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
 MASK = "***"
+_LARGEST_WHOLE_BYTES = 64 * 1024 * 1024
 
 _T = TypeVar("_T")
 
@@ -207,6 +212,19 @@ def mask_text(text: str, secrets: Iterable[str]) -> str:
         if spelling:
             text = text.replace(spelling, MASK)
     return text
+
+
+def copy_masked(source: Path, target: Path, secrets: Iterable[str]) -> None:
+    """Copy a text without the secrets; one of many megabytes line by line."""
+    options = {"encoding": "utf-8", "errors": "surrogateescape", "newline": ""}
+    with (
+        source.open(**options) as read,  # type: ignore[call-overload]
+        target.open("w", **options) as write,  # type: ignore[call-overload]
+    ):
+        if source.stat().st_size <= _LARGEST_WHOLE_BYTES:
+            write.write(mask_text(read.read(), secrets))
+        else:
+            write.writelines(mask_text(line, secrets) for line in read)
 
 
 def known_secrets(environ: Mapping[str, str]) -> set[str]:

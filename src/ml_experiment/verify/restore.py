@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import os
 import shutil
 import tarfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _LARGEST_TREE = 1_000_000_000
 _MOST_FILES = 100_000
+_LARGEST_READ = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,7 @@ def _restore(run: RunDirectory, part: dict[str, Any], target: Path) -> RestoredT
     root.mkdir(parents=True, exist_ok=True)
     try:
         _unpack(run.source_archive, _Plan(root, outside), target)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
         raise RecordError(
             f"{run.source_archive} cannot be unpacked: {error}"
         ) from error
@@ -180,13 +184,64 @@ def _inside(path: Path, target: Path) -> Path:
     return plain
 
 
-def _unpack(archive: Path, plan: _Plan, target: Path) -> None:
+def check_source_archive(archive: Path) -> None:
+    """Read a source archive to its end without unpacking anything.
+
+    Raises:
+        RecordError: It is broken, too large, or would write outside of its folder.
+    """
+    try:
+        with _opened(archive) as tar:
+            for _ in _bounded(archive, tar):
+                pass
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise RecordError(f"{archive} cannot be unpacked: {error}") from error
+
+
+class _Bounded:
+    """A stream that refuses to give more than a source archive may hold.
+
+    A header may ask for any number of bytes, which would all be read into memory.
+    """
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _LARGEST_READ:
+            raise RecordError(f"a source archive asks for {size} bytes at once: unsafe")
+        return self._stream.read(size)
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        if position > _LARGEST_TREE * 2:
+            raise RecordError("a source archive is too large to be one: unsafe")
+        return self._stream.seek(position, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
+
+
+@contextlib.contextmanager
+def _opened(archive: Path) -> Iterator[tarfile.TarFile]:
+    with gzip.open(archive) as stream:
+        bounded = cast("IO[bytes]", _Bounded(stream))
+        with tarfile.open(fileobj=bounded, mode="r:") as tar:
+            yield tar
+
+
+def _bounded(archive: Path, tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """Yield the files of an archive that is no larger than a source may be."""
     total = 0
-    with tarfile.open(archive, "r:gz") as tar:
-        for count, header in enumerate(_safe(tar)):
-            total += header.size
-            if total > _LARGEST_TREE or count >= _MOST_FILES:
-                raise RecordError(f"{archive} is too large to be the source of a run")
+    for count, header in enumerate(_safe(tar)):
+        total += header.size
+        if total > _LARGEST_TREE or count >= _MOST_FILES:
+            raise RecordError(f"{archive} is too large to be the source of a run")
+        yield header
+
+
+def _unpack(archive: Path, plan: _Plan, target: Path) -> None:
+    with _opened(archive) as tar:
+        for header in _bounded(archive, tar):
             path = _inside(plan.target(PurePosixPath(header.name)), target)
             content = tar.extractfile(header)
             if content is None:

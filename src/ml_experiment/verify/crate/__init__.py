@@ -1,0 +1,1 @@
+"""A run as a research object: written, opened, and checked when it is opened."""
