@@ -74,13 +74,15 @@ _DATASETS = re.compile(
 _VERSIONS = ("version", "data_id", "revision", "file_hash")
 _URL = re.compile(r"(https?|ftp|s3|gs|hdfs|abfss?)://\S+")
 _ABSOLUTE = re.compile(r"(/[\w.@ -]+){2,}/?|~[\w-]*(/.*)?|[A-Za-z]:[\\/].+|\\\\\w+\\.+")
-_NOT_DATA = (
-    *("/dev/", "/proc/", "/sys/", "/etc/", "/usr/bin/", "/bin/"),
-    *("/tmp", "/var/tmp"),  # noqa: S108 - names to tell apart, nothing is written there
-)
+_NOT_DATA = (*("/dev/", "/proc/", "/sys/", "/etc/", "/usr/bin/", "/bin/"),)
 _WRITING_MODES = frozenset("wax")
+_LIKELY = re.compile(
+    r"~|/(home|Users|mnt|media|data|datasets?|scratch|srv|root|work|nfs|gpfs|lustre"
+    r"|Volumes|cluster|projects?|storage)/|[A-Za-z]:|\\\\"
+)
 _PATHS = frozenset(
     {"pathlib.Path", "pathlib.PosixPath", "pathlib.PurePath", "os.path.join"}
+    | {"os.path.expanduser"}
 )
 _PATH_NAME = re.compile(
     r"(^|_)(path|dir|directory|folder|file|filename|root|data)s?$", re.IGNORECASE
@@ -92,10 +94,13 @@ _LOCAL_CALLS = frozenset({"exists", "is_file", "isfile", "is_dir", "isdir"})
 def paths(module: Module, project: Project) -> Iterator[Finding]:
     """Find paths that are there on one machine only."""
     seen: set[int] = set()
-    for node in _path_texts(module):
-        problem = path_problem(str(node.value), project)
-        if problem is not None and node.lineno not in seen:
-            seen.add(node.lineno)
+    for node, text, is_read in _path_texts(module):
+        problem = path_problem(text, project, is_read=is_read)
+        if problem is None:
+            problem = _upward_problem(text, module, project)
+        line = getattr(node, "lineno", 0)
+        if problem is not None and line not in seen:
+            seen.add(line)
             yield at(module, node, *problem)
     for call, name in module.calls:
         if name in _HOMES and call.lineno not in seen:
@@ -106,12 +111,22 @@ def paths(module: Module, project: Project) -> Iterator[Finding]:
                 "the home folder is outside of the project: a copy of it will not have it",
                 "keep data below the project, and write their paths from there",
             )
-    yield from _paths_upwards(module, project)
 
 
-def path_problem(text: str, project: Project) -> tuple[str, str, str] | None:
-    """Return code, message and remedy of a path that only this machine has."""
+def path_problem(
+    text: str, project: Project, *, is_read: bool
+) -> tuple[str, str, str] | None:
+    """Return code, message and remedy of a path that only this machine has.
+
+    Args:
+        text: The path.
+        project: The project.
+        is_read: It is sure that something is read from there. Else it has to look like
+            the home of data: ``/health`` is no path of a file.
+    """
     if not _ABSOLUTE.fullmatch(text) or text.startswith(_NOT_DATA) or text == "~":
+        return None
+    if not is_read and not _LIKELY.match(text) and not _exists(Path(text)):
         return None
     full = os.path.expanduser(text)  # noqa: PTH111 - "~nobody" stays as it is
     if project.inside(full):
@@ -128,24 +143,30 @@ def _relative(full: str, project: Project) -> str:
     return os.path.relpath(os.path.realpath(full), os.path.realpath(project.root))
 
 
-def _path_texts(module: Module) -> Iterator[ast.Constant]:
-    """Yield the texts that name a file or folder that is read."""
+def _path_texts(module: Module) -> Iterator[tuple[ast.expr, str, bool]]:
+    """Yield texts that name a file or folder, and whether it is surely read."""
     for call, name in module.calls:
         given = argument(call, 0)
-        reads = _READS.fullmatch(name) is not None and not _writes(module, call, name)
-        if not (reads or name in _PATHS or name == "os.path.expanduser"):
+        reads = _READS.fullmatch(name) is not None
+        if given is None or not (reads or name in _PATHS) or _is_written(module, call):
             continue
-        if _is_text(given) and not _is_written(module, call):
-            yield given
+        if reads and _writes(module, call, name):
+            continue
+        text = path_text(module, given)
+        if text is not None:
+            yield given, text, reads
     for node in module.nodes:
         match node:
             case ast.Assign(
-                targets=[ast.Name(id=name)], value=ast.Constant(value=str()) as value
+                targets=[ast.Name(id=name)],
+                value=ast.Constant(value=str(text)) as value,
             ) if is_path_name(name):
-                yield value
-    for function in module.nodes:
-        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            yield from _default_paths(function)
+                yield value, text, False
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                for default in _default_paths(node):
+                    yield default, str(default.value), False
+            case _:
+                pass
 
 
 def _default_paths(
@@ -185,21 +206,19 @@ def _is_written(module: Module, call: ast.Call) -> bool:
     )
 
 
-def _paths_upwards(module: Module, project: Project) -> Iterator[Finding]:
-    cwd = project.owner(module).cwd
-    for node in _path_texts(module):
-        text = str(node.value)
-        if not text.startswith("../"):
-            continue
-        bases = {cwd, module.path.parent}
-        if not any(project.inside(os.path.join(base, text)) for base in bases):  # noqa: PTH118
-            yield at(
-                module,
-                node,
-                "data-outside-project",
-                f"{text} is outside of the project: a copy of it will not have it",
-                "keep it below the project, as in data/...",
-            )
+def _upward_problem(
+    text: str, module: Module, project: Project
+) -> tuple[str, str, str] | None:
+    if not text.startswith("../"):
+        return None
+    for base in (project.owner(module).cwd, module.path.parent):
+        if project.inside(os.path.join(base, text)):  # noqa: PTH118 - ".." stays
+            return None
+    return (
+        "data-outside-project",
+        f"{text} is outside of the project: a copy of it will not have it",
+        "keep it below the project, as in data/...",
+    )
 
 
 def _writes(module: Module, call: ast.Call, name: str) -> bool:
@@ -218,7 +237,6 @@ def _writes(module: Module, call: ast.Call, name: str) -> bool:
 def missing(module: Module, project: Project) -> Iterator[Finding]:
     """Find files that are read, by the name that is written, and are not there."""
     cwd = project.owner(module).cwd
-    made = _made_in(project)
     for call, name in module.calls:
         given = argument(call, 0)
         if given is None or not _READS.fullmatch(name) or _writes(module, call, name):
@@ -226,10 +244,12 @@ def missing(module: Module, project: Project) -> Iterator[Finding]:
         if name in {"sqlite3.connect", "duckdb.connect"} or _is_guarded(module, call):
             continue
         text = path_text(module, given)
-        if text is None or not _is_plain(text) or text in made:
+        if text is None or not _is_plain(text):
             continue
         bases = (cwd, module.path.parent, project.root)
-        if not any(_exists(base / text) for base in bases):
+        if any(_exists(base / text) for base in bases):
+            continue
+        if not any(text in names_given(each) for each in project.modules):
             yield at(
                 module,
                 call,
@@ -265,22 +285,18 @@ def _is_guarded(module: Module, call: ast.Call) -> bool:
     return False
 
 
-def _made_in(project: Project) -> set[str]:
-    """Return the names that some call other than a reading one is given: it may write."""
-    found: set[str] = set()
-    for module in project.modules:
-        for call, name in module.calls:
-            if _READS.fullmatch(name) and not _writes(module, call, name):
-                continue
-            for given in (*call.args, *(each.value for each in call.keywords)):
-                text = path_text(module, given)
-                if text is not None:
-                    found.add(text)
-            if isinstance(call.func, ast.Attribute):  # Path("x").write_text(...)
-                text = path_text(module, call.func.value)
-                if text is not None:
-                    found.add(text)
-    return found
+def names_given(module: Module) -> Iterator[str]:
+    """Yield the paths that some call other than a reading one is given: it may write."""
+    for call, name in module.calls:
+        if _READS.fullmatch(name) and not _writes(module, call, name):
+            continue
+        given = [*call.args, *(each.value for each in call.keywords)]
+        if isinstance(call.func, ast.Attribute):  # Path("x").write_text(...)
+            given.append(call.func.value)
+        for each in given:
+            text = path_text(module, each)
+            if text is not None:
+                yield text
 
 
 def downloads(module: Module, project: Project) -> Iterator[Finding]:

@@ -11,9 +11,9 @@ from ml_experiment.verify.checklist.values import (
     UNKNOWN,
     argument,
     constant,
+    function_name,
     is_open,
     keyword,
-    last_name,
     words,
 )
 
@@ -126,7 +126,7 @@ def _is_switched_on(project: Project, library: str) -> bool:
 
 
 def _torch_op(module: Module, call: ast.Call, name: str) -> str | None:
-    last = last_name(call)
+    last = function_name(call, name)
     if name.startswith("torch."):
         if last in _FUNCTIONS | _LAYERS:
             return name
@@ -186,7 +186,7 @@ def racing_training(module: Module, project: Project) -> Iterator[Finding]:
 
 
 def _race(module: Module, call: ast.Call, name: str) -> tuple[str, str] | None:
-    top, last = name.partition(".")[0], last_name(call)
+    top, last = name.partition(".")[0], function_name(call, name)
     linear = top == "xgboost" and _value(module, call, "booster") == "gblinear"
     if linear and _value(module, call, "updater") != "coord_descent":
         return (
@@ -217,7 +217,7 @@ def lightgbm_layout(module: Module, project: Project) -> Iterator[Finding]:
     if any("force_row_wise" in each or "force_col_wise" in each for each in texts):
         return
     for call, name in module.calls:
-        top, last = name.partition(".")[0], last_name(call)
+        top, last = name.partition(".")[0], function_name(call, name)
         makes = last.startswith("LGBM") or last in {"train", "cv"}
         if top != "lightgbm" or not makes:
             continue

@@ -62,6 +62,8 @@ class Module:
                 # Contexts and operators are objects that all nodes share.
                 if not isinstance(child, (ast.expr_context, ast.operator, ast.cmpop)):
                     self.parents[child] = node
+        self._inner: dict[Scope, list[ast.AST]] = {}
+        self._assigned: dict[Scope, dict[str, list[ast.expr]]] = {}
         self._bound: dict[Scope, frozenset[str]] = {}
         self._resolved: dict[ast.expr, str | None] = {}
 
@@ -206,9 +208,34 @@ class Module:
             self._bound[scope] = frozenset(_names_bound(scope))
         return self._bound[scope]
 
-    def inside(self, scope: Scope) -> Iterator[ast.AST]:
-        """Yield the nodes of a scope, without those of the functions in it."""
-        return _inside(scope)
+    def inside(self, scope: Scope) -> list[ast.AST]:
+        """Return the nodes of a scope, without those of the functions in it."""
+        if scope not in self._inner:
+            self._inner[scope] = list(_inside(scope))
+        return self._inner[scope]
+
+    def assigned(self, scope: Scope) -> dict[str, list[ast.expr]]:
+        """Return the expressions that a scope assigns, by the name that they are given."""
+        if scope not in self._assigned:
+            found: dict[str, list[ast.expr]] = {}
+            for node in self.inside(scope):
+                for name, value in _assignments(node):
+                    found.setdefault(name, []).append(value)
+            self._assigned[scope] = found
+        return self._assigned[scope]
+
+    def uses(self, scope: Scope, name: str) -> list[ast.Name]:
+        """Return the places in a scope, functions in it included, that read a name."""
+        places = self._reads.get(name, [])
+        return [place for place in places if scope in self.scopes(place)]
+
+    @cached_property
+    def _reads(self) -> dict[str, list[ast.Name]]:
+        found: dict[str, list[ast.Name]] = {}
+        for node in self.nodes:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                found.setdefault(node.id, []).append(node)
+        return found
 
     def statement(self, node: ast.AST) -> ast.AST:
         """Return the statement around an expression."""
@@ -259,6 +286,23 @@ def _inside(scope: Scope) -> Iterator[ast.AST]:
         yield node
         if not isinstance(node, _FUNCTIONS):
             waiting.extend(reversed(list(ast.iter_child_nodes(node))))
+
+
+def _assignments(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that a statement gives, each with its value."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            for target in targets:
+                if isinstance(target, ast.Name):
+                    yield target.id, value
+        case (
+            ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            | ast.NamedExpr(target=ast.Name(id=name), value=value)
+            | ast.withitem(context_expr=value, optional_vars=ast.Name(id=name))
+        ):
+            yield name, value
+        case _:
+            pass
 
 
 def _names_bound(scope: Scope) -> Iterator[str]:

@@ -7,9 +7,10 @@ The way of the value is followed upwards through the syntax tree: into ``sorted(
 from __future__ import annotations
 
 import ast
+import re
 from typing import TYPE_CHECKING
 
-from ml_experiment.verify.checklist.values import last_name, uses
+from ml_experiment.verify.checklist.values import last_name
 
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _HARMLESS = frozenset(
             "repr",
             "format",
         ),
-        *("is_dir", "exists", "remove", "discard"),
+        *("is_dir", "exists", "remove", "discard", "isin", "in1d", "warn", "debug"),
+        *("info", "warning", "error", "exception", "critical", "fail"),
     }
 )
 # What comes out of these comes in the order of what went in.
@@ -57,6 +59,7 @@ _FREE_CALLS = frozenset(
         *("ValueError", "KeyError", "TypeError", "FileNotFoundError", "RuntimeError"),
     }
 )
+_HARMLESS_NAME = re.compile(r"[sS]ort|^assert|Error$|Exception$|Warning$")
 _DEEPEST = 4
 
 
@@ -132,14 +135,14 @@ def _elsewhere(parent: ast.AST, *, is_set: bool) -> bool:
     if is_set:
         return isinstance(parent, ast.YieldFrom)
     quiet = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If, ast.While, ast.Expr)
-    return not isinstance(parent, (*quiet, ast.Assert, ast.FormattedValue))
+    return not isinstance(parent, (*quiet, ast.Assert, ast.Raise, ast.FormattedValue))
 
 
 def _into_call(
     call: ast.Call, child: ast.AST, *, is_set: bool
 ) -> tuple[bool | None, bool]:
     name = last_name(call)
-    if call.func is child or "sort" in name.lower() or name in _HARMLESS:
+    if call.func is child or name in _HARMLESS or _HARMLESS_NAME.search(name):
         return False, is_set
     if name in _KEEPERS:
         return None, False
@@ -152,7 +155,7 @@ def _through_name(
 ) -> ast.expr | None:
     if depth >= _DEEPEST:
         return None
-    places = list(uses(module.scope(statement), name))
+    places = module.uses(module.scope(statement), name)
     for place in places:
         parent = module.parents.get(place)
         if isinstance(parent, ast.Attribute) and parent.attr == "sort":

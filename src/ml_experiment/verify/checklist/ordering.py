@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.verify.checklist.order import where_order_shows
 from ml_experiment.verify.checklist.places import at
-from ml_experiment.verify.checklist.values import keyword, last_name, words
+from ml_experiment.verify.checklist.values import (
+    function_name,
+    keyword,
+    last_name,
+    words,
+)
 
 
 if TYPE_CHECKING:
@@ -129,7 +134,7 @@ def completions(module: Module, project: Project) -> Iterator[Finding]:
                 module,
                 call,
                 "completion-order",
-                f"{last_name(call)} gives results in the order in which they are ready",
+                f"{function_name(call, name)} gives results in the order in which they are ready",
                 "take them in the order of the tasks: executor.map(...), or pool.imap(...)",
             )
         given = keyword(call, "return_as")

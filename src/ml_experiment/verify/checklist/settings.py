@@ -152,7 +152,9 @@ def parameters(project: Project) -> Iterator[Finding]:
     """Find parameters that are paths which only this machine has."""
     for target in project.targets:
         for name, value in target.loaded.config.params.items():
-            if isinstance(value, str) and (problem := path_problem(value, project)):
+            if isinstance(value, str) and (
+                problem := path_problem(value, project, is_read=True)
+            ):
                 place = target.loaded.find_place(("params", name))
                 yield finding(*problem, file=target.config_file, line=place.line)
 

@@ -10,6 +10,7 @@ from ml_experiment.verify.checklist.places import at
 from ml_experiment.verify.checklist.values import (
     argument,
     constant,
+    function_name,
     is_open,
     keyword,
     last_name,
@@ -59,8 +60,8 @@ def split_seeds(module: Module, project: Project) -> Iterator[Finding]:
             module,
             call,
             "no-split-seed",
-            f"{last_name(call)} has no seed: the split is another one for each seed of the "
-            "run, and for each trial of a group",
+            f"{function_name(call, name)} has no seed: the split is another one for each "
+            "seed of the run, and for each trial of a group",
             f"{seed}=0"
             if seed != "generator"
             else "generator=torch.Generator().manual_seed(0)",
@@ -71,7 +72,7 @@ def _seed_wanted(  # noqa: PLR0911 - a list of cases
     module: Module, call: ast.Call, name: str
 ) -> str | None:
     """Return the argument that a random split takes its seed by; ``None`` if it is none."""
-    last = last_name(call)
+    last = function_name(call, name)
     if name.startswith("sklearn.model_selection."):
         if last == "train_test_split":
             given = keyword(call, "shuffle")

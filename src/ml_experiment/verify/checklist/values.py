@@ -52,6 +52,16 @@ def last_name(call: ast.Call) -> str:
             return ""
 
 
+def function_name(call: ast.Call, name: str) -> str:
+    """Return the own name of what is called, whatever it is called here.
+
+    Args:
+        call: The call.
+        name: Its dotted name, as far as it is known.
+    """
+    return name.rpartition(".")[2] or last_name(call)
+
+
 def constant(module: Module, node: ast.expr | None) -> object:
     """Return a value that is written down, also as a default or a constant's name.
 
@@ -104,27 +114,10 @@ def path_text(module: Module, node: ast.expr | None, depth: int = 0) -> str | No
 def sources(module: Module, node: ast.AST, name: str) -> Iterator[ast.expr]:
     """Yield the expressions whose value a name may have at a node."""
     for scope in module.scopes(node):
-        found = [*_defaults(scope, name), *_assigned(module, scope, name)]
+        found = [*_defaults(scope, name), *module.assigned(scope).get(name, [])]
         if found or name in module.bound(scope):
             yield from found
             return
-
-
-def _assigned(module: Module, scope: Scope, name: str) -> Iterator[ast.expr]:
-    for node in module.inside(scope):
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                if any(isinstance(t, ast.Name) and t.id == name for t in targets):
-                    yield value
-            case ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value):
-                if found == name:
-                    yield value
-            case ast.NamedExpr(target=ast.Name(id=found), value=value) if found == name:
-                yield value
-            case ast.withitem(context_expr=value, optional_vars=ast.Name(id=found)) if (
-                found == name
-            ):
-                yield value
 
 
 def _defaults(scope: Scope, name: str) -> Iterator[ast.expr]:
@@ -140,13 +133,6 @@ def _defaults(scope: Scope, name: str) -> Iterator[ast.expr]:
     for each, given in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
         if each.arg == name and given is not None:
             yield given
-
-
-def uses(scope: Scope, name: str) -> Iterator[ast.Name]:
-    """Yield the places in a scope, functions in it included, that read a name."""
-    for node in ast.walk(scope):
-        if isinstance(node, ast.Name) and node.id == name:
-            yield node
 
 
 def words(node: ast.AST) -> Iterator[str]:
