@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING
 
 from ml_experiment.config.models import GroupConfig, JobTypes
+from ml_experiment.verify.checklist.decorators import decorators
 from ml_experiment.verify.checklist.places import at
-from ml_experiment.verify.checklist.project import decorators
 from ml_experiment.verify.checklist.rules import finding
 from ml_experiment.verify.checklist.values import keyword, last_name
 

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from ml_experiment.verify.checklist.decorators import is_job
 from ml_experiment.verify.checklist.imports import ModuleSet, find_local, search_path
 from ml_experiment.verify.checklist.repository import Repository, read_repository
 from ml_experiment.verify.checklist.requirements import Requirements, read_requirements
@@ -16,7 +17,6 @@ from ml_experiment.verify.checklist.values import keyword, words
 
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Sequence
 
     from ml_experiment.verify.checklist.module import Module, Unreadable
@@ -163,25 +163,6 @@ class Project:
         """Return whether an absolute path is inside of the project."""
         real = os.path.realpath(path)
         return Path(real).is_relative_to(os.path.realpath(self.root))
-
-
-def is_job(name: str) -> bool:
-    """Return whether a dotted name is the decorator's."""
-    return name in {"ml_experiment.job", "ml_experiment.jobs.job"}
-
-
-def decorators(module: Module) -> list[ast.expr]:
-    """Return the expressions that are, or call, the decorator ``@job``."""
-    import ast
-
-    found = []
-    for node in module.nodes:
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            for each in node.decorator_list:
-                function = each.func if isinstance(each, ast.Call) else each
-                if is_job(module.resolve(function) or ""):
-                    found.append(each)
-    return found
 
 
 def _is_small(path: Path) -> bool:

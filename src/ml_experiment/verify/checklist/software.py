@@ -7,9 +7,9 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from ml_experiment.verify.checklist.decorators import is_job
 from ml_experiment.verify.checklist.installed import is_importable, package_of
 from ml_experiment.verify.checklist.places import at
-from ml_experiment.verify.checklist.project import is_job
 from ml_experiment.verify.checklist.rules import Severity, finding
 
 

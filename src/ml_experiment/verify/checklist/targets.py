@@ -13,6 +13,8 @@ from ml_experiment.config.loading import load
 from ml_experiment.config.paths import find_script
 from ml_experiment.config.reading import read_file
 from ml_experiment.errors import ConfigError
+from ml_experiment.verify.checklist.decorators import decorators
+from ml_experiment.verify.checklist.module import Module, Unreadable
 
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def find_targets(given: str | None) -> list[Target]:
     if path.is_dir():
         return _in_folder(path)
     if path.suffix == ".py":
-        return [_of_script(find_script(str(path), [Path.cwd()]), Path.cwd())]
+        return [_of_script(find_script(given or "", [Path.cwd()]), Path.cwd())]
     return [_of_config(path, Path.cwd(), given=Path(given) if given else path)]
 
 
@@ -151,7 +153,12 @@ def _is_job_script(path: Path) -> bool:
         data = path.read_bytes()
     except OSError:
         return False
-    return bool(_HAS_JOB.search(data) and _DECORATED.search(data))
+    if not (_HAS_JOB.search(data) and _DECORATED.search(data)):
+        return False
+    try:
+        return bool(decorators(Module(path, "__main__")))
+    except Unreadable:
+        return False
 
 
 def walk(folder: Path) -> Iterator[Path]:
