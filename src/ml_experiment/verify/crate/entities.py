@@ -103,8 +103,10 @@ class Graph:
         for entity in graph:
             if isinstance(entity.get("hasPart"), list):
                 entity["hasPart"].sort(key=lambda part: part["@id"])
-            for name, value in entity.items():
-                if isinstance(value, list) and len(value) == 1:
+            for name, value in list(entity.items()):
+                if value == []:
+                    del entity[name]
+                elif isinstance(value, list) and len(value) == 1:
                     entity[name] = value[0]  # as RO-Crate spells it
         first = {METADATA: 0, "./": 1}
         graph.sort(key=lambda entity: (first.get(entity["@id"], 2), entity["@id"]))

@@ -184,8 +184,12 @@ def _references(kind: str, values: Mapping[str, Any]) -> dict[str, Reference]:
 
 
 def _result_file(graph: Graph, contents: Contents, place: str) -> list[Reference]:
-    identifier = as_identifier(joined(contents.run_folder, place, "result.json"))
-    return [reference(identifier)] if graph.knows(identifier) else []
+    """Return what tells how the trial went, at least how far it came."""
+    for name in ("result.json", "journal.jsonl"):
+        identifier = as_identifier(joined(contents.run_folder, place, name))
+        if graph.knows(identifier):
+            return [reference(identifier)]
+    return []
 
 
 def _state(trial: TrialFacts) -> str:
