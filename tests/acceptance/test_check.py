@@ -156,6 +156,16 @@ def test_a_wrong_config_is_refused(clean: Folder) -> None:
     assert "svm.yaml:2: rum" in done.stderr
 
 
+def test_parameters_that_main_does_not_take_are_refused(clean: Folder) -> None:
+    """What a run would refuse is refused before it."""
+    clean.write("svm.yaml", "name: svm\nparams: {c: 2}\nrun: train.py\n")
+
+    done = clean.command("check", "svm.yaml")
+
+    assert done.returncode == 2
+    assert "svm.yaml:2: params.c: unknown parameter 'c'" in done.stderr
+
+
 @pytest.mark.parametrize("given", ["gone.yaml", "gone.py", "gone"])
 def test_what_is_not_there_is_refused(clean: Folder, given: str) -> None:
     """A mistyped name is an error, not a clean project."""

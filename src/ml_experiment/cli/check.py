@@ -8,9 +8,11 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ml_experiment.cli.signature import check_against_script
 from ml_experiment.verify.checklist.check import check
 from ml_experiment.verify.checklist.levels import MEANINGS, NAMES
 from ml_experiment.verify.checklist.rules import ASPECTS, Severity
+from ml_experiment.verify.checklist.targets import find_targets
 
 
 if TYPE_CHECKING:
@@ -41,7 +43,12 @@ def check_project(given: str | None, *, strict: bool, as_json: bool) -> int:
     Raises:
         ConfigError: There is no job there, or a config is wrong.
     """
-    checked = check(given)
+    targets = find_targets(given)
+    for target in targets:
+        if target.config_file is not None:
+            for script in target.scripts:
+                check_against_script(target.loaded, script)
+    checked = check(targets)
     if as_json:
         print(json.dumps(checked.to_document(), indent=2, ensure_ascii=False))
     elif sys.stdout.isatty():

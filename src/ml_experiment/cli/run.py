@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.config.entry_point import check_parameters, read_entry_point
+from ml_experiment.cli.signature import check_against_script
 from ml_experiment.config.environment import load_environment
 from ml_experiment.config.loading import load
 from ml_experiment.config.models import JobTypes
-from ml_experiment.errors import ConfigError, ParameterError
+from ml_experiment.errors import ConfigError
 from ml_experiment.record.directory import all_runs
 from ml_experiment.record.prepare import Request
 from ml_experiment.supervise.recover import recover
@@ -59,7 +59,7 @@ def run_scripts(options: Mapping[str, Any], publisher: WaitingPublisher) -> int:
     config = loaded.config
     _refuse_what_is_to_come(loaded)
     for script in config.run:
-        _check_against_script(loaded, Path(script))
+        check_against_script(loaded, Path(script))
     cwd = Path.cwd()
     environment = load_environment(cwd)
     resume = Resumption(force=options["force"]) if options["resume"] else None
@@ -196,31 +196,6 @@ def _say_how_it_ended(run: RunDirectory, closed: Closed, seconds: float) -> None
 def _say_what_was_left(scripts: list[str]) -> None:
     if scripts:
         print(f"not run: {', '.join(scripts)}", file=sys.stderr)
-
-
-def _check_against_script(loaded: Loaded, script: Path) -> None:
-    """Compare the parameters with the signature in the script, before anything runs."""
-    entry = read_entry_point(script)
-    if entry is None:
-        return
-    places = {
-        name: loaded.find_place(("params", name)) for name in loaded.config.params
-    }
-    place = loaded.find_place(("params",))
-    space: Any = getattr(loaded.config, "param_space", {})
-    places |= {name: loaded.find_place(("param_space", name)) for name in space}
-    try:
-        check_parameters(places, entry, source=str(place.source))
-    except ParameterError as error:
-        name = (error.field or "").rpartition(".")[2]
-        place = places.get(name, place)
-        raise ParameterError(
-            error.problem,
-            source=place.source,
-            line=place.line,
-            field=error.field,
-            hint=f"{script}:{entry.line} defines {entry.name}",
-        ) from None
 
 
 def _refuse_what_is_to_come(loaded: Loaded) -> None:

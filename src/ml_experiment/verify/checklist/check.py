@@ -19,15 +19,15 @@ from ml_experiment.verify.checklist.levels import MEANINGS, NAMES, Reached, reac
 from ml_experiment.verify.checklist.project import Project
 from ml_experiment.verify.checklist.rules import ASPECTS, Severity
 from ml_experiment.verify.checklist.silenced import Silencer
-from ml_experiment.verify.checklist.targets import find_targets
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from ml_experiment.verify.checklist.module import Module
     from ml_experiment.verify.checklist.rules import Finding
+    from ml_experiment.verify.checklist.targets import Target
 
 SCHEMA = "ml-experiment/check/1"
 MODULE_CHECKS: tuple[Callable[[Module, Project], Iterator[Finding]], ...] = (
@@ -84,16 +84,12 @@ class Checked:
         }
 
 
-def check(given: str | None) -> Checked:
-    """Look at a project. Nothing of it is run, and nothing is written.
+def check(targets: Sequence[Target]) -> Checked:
+    """Look at the project of some jobs. Nothing of it is run, and nothing is written.
 
     Args:
-        given: A config file, a script, or a folder; ``None`` for the current folder.
-
-    Raises:
-        ConfigError: There is no job there, or a config is wrong.
+        targets: The jobs, as ``find_targets`` returns them.
     """
-    targets = find_targets(given)
     project = Project(targets)
     silencer = Silencer(
         [*(each.path for each in project.config_texts), *project.scripts]

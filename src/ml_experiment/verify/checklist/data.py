@@ -247,7 +247,16 @@ def missing(module: Module, project: Project) -> Iterator[Finding]:
         if text is None or not _is_plain(text):
             continue
         bases = (cwd, module.path.parent, project.root)
-        if any(_exists(base / text) for base in bases):
+        there = next((base / text for base in bases if _exists(base / text)), None)
+        if there is not None:
+            if not there.is_file() and not there.is_dir():
+                yield at(
+                    module,
+                    call,
+                    "data-unhashable",
+                    f"{text} is no regular file: it has no digest",
+                    "write what comes from it to a file first, and read that",
+                )
             continue
         if not any(text in names_given(each) for each in project.modules):
             yield at(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ml_experiment.verify.checklist.order import where_order_shows
 from ml_experiment.verify.checklist.places import at
 from ml_experiment.verify.checklist.values import (
+    argument,
     function_name,
     keyword,
     last_name,
@@ -61,11 +62,11 @@ def _is_set(module: Module, node: ast.expr) -> bool:
             isinstance(each, ast.Constant) and isinstance(each.value, numbers)
             for each in node.elts
         )
-    if not isinstance(node, ast.Call) or not node.args:
+    if not isinstance(node, ast.Call):
         return False
     if module.resolve(node.func) not in {"builtins.set", "builtins.frozenset"}:
         return False
-    inner = node.args[0]
+    inner = argument(node, 0)
     return not (isinstance(inner, ast.Call) and last_name(inner) == "range")
 
 

@@ -60,6 +60,11 @@ _SEEDERS = re.compile(
     r"|(pytorch_lightning|lightning)\.(.*\.)?seed_everything"
     r"|transformers\.(.*\.)?set_seed|accelerate\.(.*\.)?set_seed)"
 )
+_OWN_SEEDER = re.compile(
+    r"manual_seed|((set|init|fix|reset)_)?((global|random|all|the)_)*seeds?(_everything|_all)?"
+    r"|set_random_state|setup_seed|seed_torch|seedEverything",
+    re.IGNORECASE,
+)
 _SEED_NAME = re.compile(
     r"(random_|rng_|np_|torch_)?(seed|random_state)s?", re.IGNORECASE
 )
@@ -123,6 +128,19 @@ def entropy_of_the_system(module: Module, project: Project) -> Iterator[Finding]
                 "controls it",
                 _entropy_fix(name),
             )
+    for call, _ in module.calls:
+        if call.args and _is_random_device(module, call.args[0]):
+            yield at(
+                module,
+                call,
+                "os-entropy",
+                "the operating system's random numbers are read: no seed controls them",
+                _entropy_fix(""),
+            )
+
+
+def _is_random_device(module: Module, node: ast.expr) -> bool:
+    return constant(module, node) in {"/dev/urandom", "/dev/random"}
 
 
 def _entropy_fix(name: str) -> str:
@@ -182,7 +200,8 @@ def _clock_finding(module: Module, node: ast.AST, clock: str) -> Finding:
 
 
 def _seeds_given(call: ast.Call, name: str) -> Iterator[ast.expr]:
-    is_seeder = _SEEDERS.fullmatch(name) is not None or last_name(call) == "manual_seed"
+    # The last: a function of the user's own, or a method of a generator.
+    is_seeder = bool(_SEEDERS.fullmatch(name) or _OWN_SEEDER.fullmatch(last_name(call)))
     if is_seeder:
         yield from call.args
     for each in call.keywords:
@@ -212,6 +231,28 @@ def _clock_in(module: Module, node: ast.expr, depth: int = 0) -> str | None:
                 if clock is not None:
                     return clock
     return None
+
+
+def time_budgets(module: Module, project: Project) -> Iterator[Finding]:
+    """Find loops that end when a time is over."""
+    del project
+    for node in module.nodes:
+        if not isinstance(node, (ast.While, ast.If)):
+            continue
+        if not isinstance(node.test, (ast.Compare, ast.BoolOp)):
+            continue
+        ends = isinstance(node, ast.While) or any(
+            isinstance(each, ast.Break) for each in node.body
+        )
+        clock = _clock_in(module, node.test) if ends else None
+        if clock is not None and clock.startswith(("time.", "datetime.")):
+            yield at(
+                module,
+                node,
+                "time-limit",
+                f"a loop ends by the clock ({clock}): a slower machine does less in it",
+                "bound the work instead: epochs, rounds, rows",
+            )
 
 
 def loader_workers(module: Module, project: Project) -> Iterator[Finding]:
@@ -394,6 +435,7 @@ def _program(module: Module, given: ast.expr | None) -> str | None:
 CHECKS = (
     entropy_of_the_system,
     seeds_from_clocks,
+    time_budgets,
     loader_workers,
     random_in_threads,
     unseeded_libraries,

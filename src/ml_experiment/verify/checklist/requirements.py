@@ -28,6 +28,8 @@ _TEXT_LOCKS = ("pixi.lock", "conda-lock.yml")
 _SILENT = ("setup.py",)  # declares packages, by a program that is not run here
 _OPTION = re.compile(r"\s+(--hash|--config-settings|--global-option)\b.*")
 _CONDA_SPEC = re.compile(r"([\w.-]+)\s*(={1,2}\s*[\w.!+*]+)?(.*)")
+_FOR_DEVELOPERS = re.compile(r"dev|test|doc|lint|constraints", re.IGNORECASE)
+_INCLUDE = re.compile(r"(-r|--requirement|-c|--constraint)[\s=]+(\S+)")
 _VCS = re.compile(r"@[0-9a-f]{7,40}(#.*)?$")
 
 
@@ -50,6 +52,12 @@ class Pin:
     file: Path
     line: int | None = None
 
+    @property
+    def is_listed(self) -> bool:
+        """Whether it is in a list of what is to be installed for the project to run."""
+        lists = self.file.suffix in {".txt", ".in", ".yml", ".yaml"}
+        return lists and not _FOR_DEVELOPERS.search(self.file.name)
+
 
 @dataclass
 class Requirements:
@@ -59,11 +67,13 @@ class Requirements:
         files: The files that declare something.
         pins: Every declaration, by the normalised name of the package.
         locks: Text of lock files that only tools read.
+        included: Files that others name.
     """
 
     files: list[Path] = field(default_factory=list)
     pins: dict[str, list[Pin]] = field(default_factory=dict)
     locks: list[str] = field(default_factory=list)
+    included: list[Path] = field(default_factory=list)
 
     def add(self, name: str, pin: Pin) -> None:
         """Add a declaration."""
@@ -148,7 +158,12 @@ def _read_text(path: Path, found: Requirements) -> bool:
     for number, line in _joined(lines):
         stripped = re.sub(r"(^|\s)#.*", "", line).strip()
         if not stripped or stripped.startswith("-"):
-            declared |= stripped.startswith(("-e", "-r", "--requirement", "--editable"))
+            declared |= stripped.startswith(("-e", "--editable"))
+            included = _INCLUDE.match(stripped)
+            other = path.parent / included[2] if included else path
+            if included and other.is_file() and other not in found.included:
+                found.included.append(other)
+                declared |= _read_text(other, found)
             continue
         declared = True
         _declare(found, _OPTION.sub("", stripped).strip(), path, number)

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from ml_experiment.record.masking import mask_uri
 from ml_experiment.verify.checklist.decorators import is_job
 from ml_experiment.verify.checklist.installed import is_importable, package_of
 from ml_experiment.verify.checklist.places import at
@@ -14,7 +15,7 @@ from ml_experiment.verify.checklist.rules import Severity, finding
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from ml_experiment.verify.checklist.installed import Package
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ml_experiment.verify.checklist.rules import Finding
 
 _OWN = frozenset({"ml_experiment"})
+_TOOLS = frozenset({"ml-experiment", "pip", "setuptools", "wheel", "python"})
 _SHOWN = 3
 
 
@@ -126,6 +128,33 @@ def packages(project: Project) -> Iterator[Finding]:
         yield from _local(project, module, node, top, package)
         if declared.files and top not in _OWN:
             yield from _pins(project, module, node, package)
+    yield from _other_pins(project, imported)
+
+
+def _other_pins(project: Project, imported: Mapping[str, object]) -> Iterator[Finding]:
+    """Find open requirements of packages that are not imported, but may be used."""
+    declared = project.requirements
+    looked_at = {
+        name for top in imported for name in map(_plain, package_of(top).names)
+    }
+    for name, pins in declared.pins.items():
+        listed = [pin for pin in pins if pin.is_listed]
+        known = name in looked_at or name in _TOOLS or declared.is_in_text_lock(name)
+        if listed and not known and not any(pin.is_exact for pin in pins):
+            yield finding(
+                "unpinned-package",
+                f"{listed[0].text} allows several versions",
+                f"{name}==VERSION",
+                file=listed[0].file,
+                line=listed[0].line,
+                severity=Severity.NOTE,
+            )
+
+
+def _plain(name: str) -> str:
+    from packaging.utils import canonicalize_name
+
+    return canonicalize_name(name)
 
 
 def _imported(project: Project) -> dict[str, tuple[Module, ast.stmt]]:
@@ -202,7 +231,7 @@ def _local(
         module,
         node,
         "local-package",
-        f"{package.names[0]} is installed from {url}, which others do not have",
+        f"{package.names[0]} is installed from {mask_uri(url)}, which others do not have",
         f"pip install a release of it, or {package.names[0]} @ git+URL@COMMIT",
     )
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_experiment.verify.checklist.check import Checked, check
+from ml_experiment.verify.checklist.targets import find_targets
 
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class Place:
 
     def check(self, given: str | None = "job.yaml") -> Checked:
         """Check it."""
-        return check(given)
+        return check(find_targets(given))
 
     def codes(self, given: str | None = "job.yaml") -> Counter[str]:
         """Return how often each code is found."""

@@ -236,6 +236,19 @@ BAD = [
     ("data-unseen", "import pandas as pd", "pd.read_parquet('train.py')"),
     ("data-unseen", "import h5py", "h5py.File('train.py')"),
     ("data-unseen", "import cv2", "cv2.imread(C)"),
+    ("os-entropy", "import numpy as np", "np.fromfile('/dev/urandom', count=3)"),
+    ("set-order", "", "seen = set()\nseen.add('a')\nfor x in seen:\n    C += len(x)"),
+    (
+        "time-seed",
+        "import time\ndef set_seed(seed):\n    pass\n",
+        "set_seed(int(time.time()))",
+    ),
+    ("time-limit", "import time", "while time.time() < C:\n    C += 1"),
+    (
+        "time-limit",
+        "import time",
+        "start = time.time()\nfor x in 'ab':\n    if time.time() - start > 3:\n        break",
+    ),
     (
         "hash-seed",
         "import os",
@@ -258,6 +271,10 @@ GOOD = [
     (
         "import time\nimport numpy as np\nSEED = 3",
         "t = time.time()\nnp.random.seed(SEED)",
+    ),
+    (
+        "import time",
+        "start = time.time()\nif time.time() - start > 1:\n    print('slow')",
     ),
     # Names that only look alike.
     ("", "secrets = {'a': 1}\nC = secrets['a']"),

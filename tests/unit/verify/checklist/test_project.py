@@ -120,6 +120,16 @@ def test_a_socket_is_no_data(project: Place, monkeypatch: pytest.MonkeyPatch) ->
         assert project.codes() == {"data-unhashable": 1}
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_that_is_read_is_no_data(project: Place) -> None:
+    """What a script reads has to be a file, to have a digest."""
+    os.mkfifo(project.path / "pipe")
+    project.script(body="open('pipe').read()")
+    project.commit()
+
+    assert project.codes() == {"data-unhashable": 1}
+
+
 def test_declared_data_make_unseen_readers_seen(project: Place) -> None:
     """A declared file is digested, whoever reads it."""
     project.script("import cv2", "cv2.imread('a.png')  # ml-experiment: ignore")
@@ -270,6 +280,20 @@ def test_packages_that_are_not_pinned_are_found(
     _requires(project, **files)
 
     assert project.codes() == {code: 1}
+
+
+def test_open_requirements_of_other_packages_are_a_note(project: Place) -> None:
+    """What is not imported itself may be used by what is; tools of developers are not."""
+    project.write("requirements-dev.txt", "pytest\n")
+    project.write("base.in", "joblib>=1\nml-experiment\n")
+    text = (project.path / "requirements.txt").read_text()
+    project.write("requirements.txt", f"-r base.in\n{text}")
+    project.commit()
+
+    [found] = project.check().findings
+
+    assert (found.rule.code, found.severity) == ("unpinned-package", Severity.NOTE)
+    assert found.file == project.path / "base.in"
 
 
 def test_a_package_that_is_not_there_is_an_error(project: Place) -> None:
