@@ -197,7 +197,7 @@ class Evidence:
         """How it was started."""
         words = " ".join(self.facts.manifest.command)
         return [
-            f"Started with {_code(words)}.",
+            *([f"Started with {_code(words)}."] if words else []),
             f"To be run again with `ml-experiment reproduce {self.facts.manifest.run_id}`.",
         ]
 
