@@ -185,13 +185,15 @@ class Description:
 
 
 def _project(run: RunDirectory, manifest: Document) -> Project:
-    config = manifest.get("config_file")
+    config, root = manifest.get("config_file"), manifest.get("source_root")
     cwd = Path(str(manifest.get("cwd", ".")))
     return Project(
         script=cwd / str(manifest["script"]),
         cwd=cwd,
         config_file=None if config is None else cwd / str(config),
         run_home=run.path.parent.parent,
+        root=None if root is None else Path(str(root)),
+        began=float(str(manifest.get("created") or 0.0)),
     )
 
 

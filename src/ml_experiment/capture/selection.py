@@ -80,7 +80,8 @@ def is_wide(folder: Path) -> bool:
     return folder in wide or folder == home or folder in home.parents
 
 
-def _is_skipped_folder(entry: os.DirEntry[str]) -> bool:
+def is_skipped_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether a folder is none of the project's own: an environment, a cache."""
     name = entry.name
     if name.startswith(".") or name in _SKIPPED_FOLDERS:
         return True
@@ -108,7 +109,7 @@ def walk(folder: Path, ignore: Collection[str]) -> Iterator[str]:
             continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                if entry.path not in ignore and not _is_skipped_folder(entry):
+                if entry.path not in ignore and not is_skipped_folder(entry):
                     waiting.append(entry.path)
             elif entry.is_file() or entry.is_symlink():
                 yield entry.path[cut:]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.capture.archive import read_archive, write_archive
 from ml_experiment.capture.collection import Collector, import_root, located
+from ml_experiment.capture.folders import folders_of
 from ml_experiment.capture.git import (
     GitMissingError,
     GitTree,
@@ -51,12 +52,16 @@ class Project:
         cwd: Absolute working directory of the run.
         config_file: The config file, which may hold secrets.
         run_home: The folder of all run directories; never a part of the source.
+        root: Top folder of the project, where that is known; to be found if ``None``.
+        began: When the run began, in seconds since the epoch.
     """
 
     script: Path
     cwd: Path
     config_file: Path | None
     run_home: Path
+    root: Path | None = None
+    began: float = 0.0
 
 
 @dataclass
@@ -95,6 +100,7 @@ class SourceRecorder:
         self._import_roots: list[str] = []
         self._known_modules: set[str] = set()
         self._archive_sha256: str | None = None
+        self._folders: list[str] = []
 
     @property
     def root(self) -> Path:
@@ -104,11 +110,13 @@ class SourceRecorder:
     def capture(self) -> dict[str, object]:
         """Write archive and patch as the tree is now, and return the part."""
         try:
-            top = find_top(self._script.parent)
-            self._tree = read_tree(top, list_untracked=not is_wide(top))
+            self._tree = self._read_tree()
         except GitMissingError as error:
             self._git_missing = str(error)
         self._root = self._choose_root()
+        self._folders = folders_of(
+            self._root, before=self._project.began, ignore={self._run_home}
+        )
         self._collect()
         if self._tree is not None:
             self._write_changes(self._tree)
@@ -155,6 +163,7 @@ class SourceRecorder:
             "bytes": sum(int(str(file["size"])) for file in files.values()),
             "left_out": left_out[:_LISTED],
             "left_out_count": len(left_out),
+            "folders": self._folders,
             "import_roots": self._import_roots,
             "extra_roots": [self._outside_document(root) for root in self._outside],
             "archive": self._run.source_archive.name,
@@ -180,7 +189,15 @@ class SourceRecorder:
         hidden = MASK.encode() in masked and masked != raw
         return {located(config): masked} if hidden else {}
 
+    def _read_tree(self) -> GitTree:
+        if self._project.root is not None:
+            raise GitMissingError("restored from the record of an earlier run")
+        top = find_top(self._script.parent)
+        return read_tree(top, list_untracked=not is_wide(top))
+
     def _choose_root(self) -> Path:
+        if self._project.root is not None:
+            return Path(os.path.realpath(self._project.root))
         folder = self._script.parent
         if self._tree is not None:
             return self._tree.top

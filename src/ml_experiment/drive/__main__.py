@@ -34,8 +34,12 @@ def main(run_path: str) -> None:
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     context = process_context()
     context.prepared = (run, order)
-    context.install(observed_from_start=True, seed=manifest.seed)
-    run_script(order.script)
+    if order.reproduction is None:
+        context.install(observed_from_start=True, seed=manifest.seed)
+        run_script(order.script)
+    else:
+        context.install_again(order.reproduction, seed=manifest.seed)
+        run_script(order.script, order.reproduction.launch)
 
 
 def _stay_silent() -> None:

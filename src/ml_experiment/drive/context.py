@@ -22,6 +22,7 @@ from ml_experiment.drive.reporter import Reporter
 if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.prepare import Order
+    from ml_experiment.record.reproduction import Reproduction
 
 
 class ProcessContext:
@@ -35,6 +36,9 @@ class ProcessContext:
         mlflow: The user's own calls of MLflow.
         prepared: The run that the command line has prepared, until it is taken.
         session_seed: Seed of what happens before a run, if nothing else is given.
+        calls: How many runs this process has started itself.
+        repeats: The earlier run that is to be repeated here, and nothing else.
+        rehearses: What runs now came before that run, and is not recorded.
     """
 
     def __init__(self) -> None:
@@ -45,9 +49,11 @@ class ProcessContext:
         self.mlflow = MlflowLink(self.reporter.write)
         self.prepared: tuple[RunDirectory, Order] | None = None
         self.session_seed = secrets.randbits(32)
+        self.calls = 0
+        self.repeats: Reproduction | None = None
+        self.rehearses = False
         self._installed = False
         self._active_pid: int | None = None
-        self._runs = 0
 
     def install(self, *, observed_from_start: bool, seed: int | None = None) -> None:
         """Put the hooks in place, once a process.
@@ -67,9 +73,25 @@ class ProcessContext:
         self.mlflow.install()
         self.data.start()
 
+    def install_again(self, repeated: Reproduction, *, seed: int) -> None:
+        """Put the hooks in place for a run that repeats an earlier one.
+
+        Args:
+            repeated: What the earlier run began with.
+            seed: Its seed.
+        """
+        self.repeats = repeated
+        launch = repeated.launch
+        session = None if launch is None else launch.session_seed
+        self.install(
+            observed_from_start=True, seed=seed if session is None else session
+        )
+        if repeated.import_seed is not None:
+            self.control.begin(repeated.import_seed, force=False)
+
     def next_drawn_seed(self) -> int:
         """Return the seed of the next run of this process that gives none itself."""
-        number, self._runs = self._runs, self._runs + 1
+        number, self.calls = self.calls, self.calls + 1
         return (
             derive_seed(self.session_seed, "run", number)
             if number

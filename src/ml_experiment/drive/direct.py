@@ -13,6 +13,7 @@ import re
 import select
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ml_experiment.drive.spec import JobSpec
+    from ml_experiment.record.reproduction import Launch
 
 # How long the script waits for its console to have been copied; it is a matter of
 # milliseconds unless the terminal itself is stopped.
@@ -46,14 +48,24 @@ class DirectStart:
         spec: The job.
         bound: Its arguments.
         drawn_seed: The seed, if neither decorator nor config gives one.
+        launch: How this process was started.
+        runs_root: Folder of the run directories; as the environment says if ``None``.
     """
 
     def __init__(
-        self, spec: JobSpec, bound: inspect.BoundArguments, *, drawn_seed: int
+        self,
+        spec: JobSpec,
+        bound: inspect.BoundArguments,
+        *,
+        drawn_seed: int,
+        launch: Launch | None = None,
+        runs_root: Path | None = None,
     ) -> None:
         cwd = Path.cwd()
         script = script_of(spec.function)
         self._environment = load_environment(cwd)
+        if runs_root is not None:
+            self._environment = replace(self._environment, runs_root=runs_root)
         self.config = _config(spec, script, bound)
         self.run, _ = prepare_run(
             Request(
@@ -64,6 +76,7 @@ class DirectStart:
                 started_by="script",
                 environment=self._environment,
                 drawn_seed=drawn_seed,
+                launch=launch,
             )
         )
         self._descriptors = streams_are_descriptors()

@@ -13,6 +13,7 @@ from ml_experiment.capture.modules import local_modules
 from ml_experiment.config.environment import load_environment
 from ml_experiment.config.models import GroupConfig, JobTypes, from_document
 from ml_experiment.data_loader import loaded_once
+from ml_experiment.drive.again import is_before, rehearse, this_launch
 from ml_experiment.drive.context import ProcessContext, process_context
 from ml_experiment.drive.observers import enable_autologging, reporting
 from ml_experiment.drive.parameters import bind, json_value, to_json
@@ -43,14 +44,23 @@ def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
     context = process_context()
     if context.inside_run:
         return spec.function(*args, **kwargs)
+    repeated = context.repeats
     if context.prepared is not None:
+        if is_before(context):
+            bound = bind(spec.function, args, kwargs, {})
+            return rehearse(context, spec, bound, _run)
         run, order = context.prepared
         config = from_document(order.config)
         context.prepared = None
         if isinstance(config, GroupConfig):
             return _run_group(context, spec, run, config)
-        bound = bind(spec.function, args, kwargs, config.params)
+        # A script that calls its job itself gives it its parameters, as it did before.
+        calls_itself = repeated is not None and repeated.launch is not None
+        given = {} if calls_itself else config.params
+        bound = bind(spec.function, args, kwargs, given)
         return _run(context, spec, run, config, bound)
+    if repeated is not None:
+        return spec.function(*args, **kwargs)  # what came later was not a part of it
     return _run_directly(context, spec, bind(spec.function, args, kwargs, {}))
 
 
@@ -124,7 +134,10 @@ def _run_directly(
     """Execute a run that this process starts itself: ``python script.py``, or a call."""
     from ml_experiment.drive.direct import DirectStart
 
-    start = DirectStart(spec, bound, drawn_seed=context.next_drawn_seed())
+    launch = this_launch(context.calls, context.session_seed)
+    start = DirectStart(
+        spec, bound, drawn_seed=context.next_drawn_seed(), launch=launch
+    )
     start.begin()
     try:
         return _run(context, spec, start.run, start.config, bound)
@@ -143,7 +156,7 @@ def _run(
     manifest = _note_options(run, spec)
     with ExitStack() as stack:
         journal = _open_journal(context, run, stack)
-        if config.kind is not JobTypes.JOB:
+        if config.kind is not JobTypes.JOB and not context.rehearses:
             context.mlflow.start(run, load_environment(Path(manifest.cwd)))
             stack.callback(context.mlflow.stop)
         if config.kind is not JobTypes.JOB:
@@ -189,6 +202,8 @@ def _begin(context: ProcessContext, manifest: Manifest, journal: Journal) -> Non
     context.data.renew()
     context.splits.renew()
     given = not manifest.seed_drawn
+    if context.repeats is not None:
+        context.control.restore(context.repeats.start_states)
     context.control.begin(manifest.seed, force=given, goes_on=True)
 
 

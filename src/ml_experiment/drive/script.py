@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import importlib.util
 import linecache
 import sys
 import traceback
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ml_experiment.drive.context import process_context
 from ml_experiment.errors import MlExperimentError, ScriptError
 from ml_experiment.worker import strip_own_frames
 
 
-def run_script(path: str) -> None:
+if TYPE_CHECKING:
+    from ml_experiment.record.reproduction import Launch
+
+
+def run_script(path: str, launch: Launch | None = None) -> None:
     """Execute the script; if it does not call its job itself, call it.
 
     Leaves the process as Python would: status 0, the script's own, or 1 after a
     traceback in which no frame of this package stands before the script's.
+
+    Args:
+        path: The script.
+        launch: How it was started when that was not by the command line.
     """
-    sys.argv = [path]
-    sys.path.insert(0, str(Path(path).parent))
-    module = _main_module(path)
+    sys.argv = [path] if launch is None else [path, *launch.argv]
+    as_module = None if launch is None else launch.module
+    # `python -m` looks for modules where it was started, not where the module is.
+    first = str(Path(path).parent) if as_module is None else str(Path.cwd())
+    sys.path.insert(0, first)
+    module = _main_module(path, as_module)
     try:
         exec(_compiled(path), module.__dict__)  # noqa: S102 - running the script is the point
         if process_context().prepared is not None:
@@ -51,8 +63,11 @@ def _report_own(error: MlExperimentError) -> None:
     raise SystemExit(1) from None
 
 
-def _main_module(path: str) -> ModuleType:
+def _main_module(path: str, name: str | None) -> ModuleType:
     module = ModuleType("__main__")
+    if name is not None:
+        module.__spec__ = importlib.util.find_spec(name)
+        module.__package__ = name.rpartition(".")[0]
     module.__file__ = path
     module.__loader__ = SourceFileLoader("__main__", path)
     module.__dict__["__builtins__"] = __builtins__

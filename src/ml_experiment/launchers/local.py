@@ -24,7 +24,10 @@ def open_appending(path: Path) -> int:
 
 
 def start_driver(
-    run: RunDirectory, cwd: Path, environment: Mapping[str, str]
+    run: RunDirectory,
+    cwd: Path,
+    environment: Mapping[str, str],
+    python: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start the driver in this process group, so that Ctrl-C reaches it.
 
@@ -35,9 +38,10 @@ def start_driver(
         run: A prepared run directory with an order in it.
         cwd: Working directory of the job.
         environment: The whole environment of the job.
+        python: The interpreter; this one if ``None``.
     """
     command = [
-        sys.executable,
+        str(python or sys.executable),
         "-X",
         "faulthandler",
         "-P",  # a module of the user's in this folder must not shadow the library's
@@ -55,7 +59,12 @@ def start_driver(
 
 
 def start_companion(
-    module: str, run: RunDirectory, *, cwd: Path, environment: Mapping[str, str]
+    module: str,
+    run: RunDirectory,
+    *,
+    cwd: Path,
+    environment: Mapping[str, str],
+    python: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start one of the run's companions: the capture process or the publisher.
 
@@ -67,11 +76,12 @@ def start_companion(
         run: The run that it works for.
         cwd: Its working directory.
         environment: Its whole environment.
+        python: The interpreter; this one if ``None``.
     """
     log: IO[bytes]
     with (run.path / f"{module.rpartition('.')[2]}.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", module, str(run.path)],
+            [str(python or sys.executable), "-P", "-m", module, str(run.path)],
             cwd=cwd,
             env=dict(environment),
             stdin=subprocess.PIPE,

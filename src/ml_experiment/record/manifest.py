@@ -32,6 +32,11 @@ class Manifest:
         data: Globs declared as data by the config.
         forced: What had changed when the run was resumed by force.
         tracking_uri_masked: Where the run is to be published, without credentials.
+        launch: How the script was started directly (``record.reproduction.Launch``);
+            ``None`` if the command line has started it.
+        reproduces: The earlier run that this one repeats: ``run_id``, ``mlflow_run_id``,
+            and ``trial`` if it is one trial only; ``None`` for a new one.
+        source_root: Top folder of the project where that is known beforehand.
     """
 
     run_id: str
@@ -55,6 +60,9 @@ class Manifest:
     log_system_info: bool = True
     delete_if_failed: bool = False
     forced: list[str] = field(default_factory=list)
+    launch: dict[str, Any] | None = None
+    reproduces: dict[str, Any] | None = None
+    source_root: str | None = None
 
     @property
     def script_name(self) -> str:

@@ -8,21 +8,23 @@ import os
 import secrets
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.models import to_document
 from ml_experiment.record.directory import RunDirectory, read_json, write_json
 from ml_experiment.record.manifest import Manifest, write_manifest
 from ml_experiment.record.masking import mask_mapping, mask_text, mask_uri
+from ml_experiment.record.reproduction import Reproduction, reproduction_from
 
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from ml_experiment.config.environment import Environment
     from ml_experiment.config.models import JobConfig
+    from ml_experiment.record.reproduction import Launch
 
 SEED_BITS = 32
 
@@ -43,6 +45,9 @@ class Request:
         delete_if_failed: Leave nothing behind if the run fails.
         log_seeds: Record the seeds that user code sets.
         log_system_info: Record hardware and software.
+        launch: How the script was started, if it was started directly.
+        python: The interpreter to run the job with; this one if ``None``.
+        reproduction: The earlier run that this one repeats; ``None`` for a new one.
     """
 
     config: JobConfig
@@ -56,6 +61,15 @@ class Request:
     delete_if_failed: bool = False
     log_seeds: bool = True
     log_system_info: bool = True
+    launch: Launch | None = None
+    python: Path | None = None
+    reproduction: Reproduction | None = None
+
+    @property
+    def home(self) -> Path:
+        """Where the command was given; the run may work elsewhere."""
+        repeated = self.reproduction
+        return self.cwd if repeated is None else Path(repeated.home)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class Order:
     config: dict[str, Any]
     script: str
     cwd: str
+    reproduction: Reproduction | None = None
 
 
 def prepare_run(request: Request) -> tuple[RunDirectory, Manifest]:
@@ -72,7 +87,7 @@ def prepare_run(request: Request) -> tuple[RunDirectory, Manifest]:
 
     A seed that the config does not give is drawn from the operating system.
     """
-    config = request.config
+    config, repeated = request.config, request.reproduction
     run = RunDirectory.create(request.environment.runs_root)
     document = to_document(config)
     masked = mask_mapping(document)
@@ -103,6 +118,9 @@ def prepare_run(request: Request) -> tuple[RunDirectory, Manifest]:
         delete_if_failed=request.delete_if_failed,
         log_seeds=request.log_seeds,
         log_system_info=request.log_system_info,
+        launch=None if request.launch is None else _masked(request.launch, hidden),
+        reproduces=None if repeated is None else repeated.link,
+        source_root=None if repeated is None else repeated.source_root,
     )
     write_json(run.config, masked)
     if request.script.is_file():
@@ -115,9 +133,15 @@ def prepare_run(request: Request) -> tuple[RunDirectory, Manifest]:
     return run, manifest
 
 
-def write_order(run: RunDirectory, config: JobConfig, script: Path, cwd: Path) -> None:
+def write_order(run: RunDirectory, request: Request) -> None:
     """Leave the order for the driver, readable by this user alone."""
-    document = {"config": to_document(config), "script": str(script), "cwd": str(cwd)}
+    document: dict[str, Any] = {
+        "config": to_document(request.config),
+        "script": str(request.script),
+        "cwd": str(request.cwd),
+    }
+    if request.reproduction is not None:
+        document["reproduction"] = request.reproduction.to_document()
     descriptor = os.open(run.order, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(document, file)
@@ -133,7 +157,14 @@ def take_order(run: RunDirectory) -> Order:
     if document is None:
         raise FileNotFoundError(run.order)
     run.order.unlink()
-    return Order(**document)
+    repeated = reproduction_from(document.pop("reproduction", None))
+    return Order(**document, reproduction=repeated)
+
+
+def _masked(launch: Launch, hidden: set[str]) -> dict[str, Any]:
+    document = asdict(launch)
+    document["argv"] = [mask_text(mask_uri(word), hidden) for word in launch.argv]
+    return document
 
 
 def _hidden_values(plain: object, masked: object) -> set[str]:

@@ -73,6 +73,7 @@ class Companions:
         environment: Environment of the companions.
         publish: Whether there is a publisher; a plain ``job`` has none.
         waiting: A publisher that waits for its run.
+        python: The job's interpreter, whose packages are described; this one if ``None``.
     """
 
     def __init__(
@@ -83,14 +84,18 @@ class Companions:
         environment: Mapping[str, str],
         publish: bool,
         waiting: WaitingPublisher | None = None,
+        python: Path | None = None,
     ) -> None:
         self._run = run
-        options = {"cwd": cwd, "environment": environment}
         # The publisher first: importing MLflow is the longest way of all.
         self._publisher = waiting.take(run) if publish and waiting else None
         if publish and self._publisher is None:
-            self._publisher = start_companion(PUBLISHER, run, **options)  # type: ignore[arg-type]
-        self._capture = start_companion(CAPTURE, run, **options)  # type: ignore[arg-type]
+            self._publisher = start_companion(
+                PUBLISHER, run, cwd=cwd, environment=environment
+            )
+        self._capture = start_companion(
+            CAPTURE, run, cwd=cwd, environment=environment, python=python
+        )
 
     def finish_capture(self) -> None:
         """Tell the capture process that the run is over and wait for its parts."""

@@ -106,13 +106,14 @@ def _supervise(
     *,
     goes_on: bool = False,
 ) -> Closed:
-    write_order(run, request.config, request.script, request.cwd)
+    write_order(run, request)
     companions = Companions(
         run,
-        cwd=request.cwd,
+        cwd=request.home,
         environment=companion_environment(environment),
         publish=manifest.kind in PUBLISHED_KINDS,
         waiting=terminal.publisher,
+        python=request.python,
     )
     supervisor = Supervisor(
         run,
@@ -121,19 +122,35 @@ def _supervise(
         stderr=terminal.stderr,
         goes_on=goes_on,
     )
-    job_environment = child_environment(
+    job_environment = _job_environment(manifest, request, environment)
+    job_environment["ML_EXPERIMENT_SUPERVISOR"] = str(os.getpid())
+    on_look = None if terminal.on_look is None else terminal.on_look(run)
+    child = Child(start_driver(run, request.cwd, job_environment, request.python))
+    with Signals(child.terminate) as signals:
+        supervisor.watch(child, on_look=on_look)
+        signals.job_ended()
+        return supervisor.close(child.exit_code)
+
+
+def _job_environment(
+    manifest: Manifest, request: Request, environment: Mapping[str, str]
+) -> dict[str, str]:
+    chosen = child_environment(
         seed=manifest.seed,
         deterministic=manifest.deterministic,
         cpus=available_cpus(),
         current_env=dict(environment),
     )
-    job_environment["ML_EXPERIMENT_SUPERVISOR"] = str(os.getpid())
-    on_look = None if terminal.on_look is None else terminal.on_look(run)
-    child = Child(start_driver(run, request.cwd, job_environment))
-    with Signals(child.terminate) as signals:
-        supervisor.watch(child, on_look=on_look)
-        signals.job_ended()
-        return supervisor.close(child.exit_code)
+    if request.reproduction is None:
+        return chosen
+    # As it was then, and not as this machine or its user would have it.
+    switches = request.reproduction.switches
+    chosen |= {name: value for name, value in switches.items() if value is not None}
+    return {
+        name: value
+        for name, value in chosen.items()
+        if switches.get(name, value) is not None
+    }
 
 
 def exit_status(closed: Closed) -> int:
