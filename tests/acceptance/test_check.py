@@ -185,11 +185,9 @@ def test_an_empty_folder_is_refused(folder: Folder) -> None:
 
 def test_the_examples_are_clean(folder: Folder) -> None:
     """What we show to users is what we ask of them."""
-    shutil.copytree(
-        ROOT / "examples",
-        folder.path / "examples",
-        ignore=shutil.ignore_patterns("__pycache__", ".ml_experiment"),
-    )
+    for name in ("scripts", "experiments"):
+        shutil.copytree(ROOT / "examples" / name, folder.path / "examples" / name)
+    shutil.copy(ROOT / "examples" / "requirements.txt", folder.path / "examples")
     commit(folder)
 
     found = document(folder, "examples")["findings"]

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.verify.checklist import (
+    concurrency,
     data,
     devices,
     evaluation,
     ordering,
+    paths,
     randomness,
     settings,
     software,
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
 
 SCHEMA = "ml-experiment/check/1"
 MODULE_CHECKS: tuple[Callable[[Module, Project], Iterator[Finding]], ...] = (
+    *paths.CHECKS,
     *data.CHECKS,
     *splits.CHECKS,
     *evaluation.MODULE_CHECKS,
     *randomness.CHECKS,
+    *concurrency.CHECKS,
     *ordering.CHECKS,
     *devices.CHECKS,
 )

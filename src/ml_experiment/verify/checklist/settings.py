@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.config.determinism import HASH_SEED
 from ml_experiment.config.models import GroupConfig
-from ml_experiment.verify.checklist.data import path_problem
+from ml_experiment.verify.checklist.paths import path_problem
 from ml_experiment.verify.checklist.places import at
 from ml_experiment.verify.checklist.rules import finding
 from ml_experiment.verify.checklist.values import constant, words

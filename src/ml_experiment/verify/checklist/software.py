@@ -75,14 +75,7 @@ def version_control(project: Project) -> Iterator[Finding]:
             'git add . && git commit -m "Begin"',
         )
         return
-    for path in repository.untracked:
-        yield finding(
-            "untracked-code",
-            "git does not track this file, which a run depends on",
-            f"git add {_shown(path, project)} && git commit",
-            file=path,
-            line=1,
-        )
+    yield from _untracked(project)
     changed = list(repository.changed)
     if changed:
         used = {path.resolve() for path in project.files}
@@ -98,6 +91,25 @@ def version_control(project: Project) -> Iterator[Finding]:
             f"uncommitted changes: {', '.join(first)}{more}",
             "git commit -a",
             severity=Severity.WARNING if matters else Severity.NOTE,
+        )
+
+
+def _untracked(project: Project) -> Iterator[Finding]:
+    paths = project.repository.untracked
+    more = len(paths) - _SHOWN
+    for path in paths[:_SHOWN]:
+        yield finding(
+            "untracked-code",
+            "git does not track this file, which a run depends on",
+            f"git add {_shown(path, project)} && git commit",
+            file=path,
+            line=1,
+        )
+    if more > 0:
+        yield finding(
+            "untracked-code",
+            f"git does not track {more} more files, which a run depends on",
+            "git add . && git commit",
         )
 
 
@@ -245,7 +257,8 @@ def _pins(
     if any(declared.is_in_text_lock(each) for each in package.names):
         return
     if not pins:
-        file = declared.files[0].name
+        lists = [each.name for each in declared.files if "constraints" not in each.name]
+        file = (lists or [declared.files[0].name])[0]
         yield at(
             module,
             node,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ml_experiment.capture.seeds import LIBRARIES
-from ml_experiment.verify.checklist.randomness import UNSEEDED
+from ml_experiment.verify.checklist.concurrency import UNSEEDED
 
 
 if TYPE_CHECKING:
