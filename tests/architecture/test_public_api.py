@@ -41,7 +41,9 @@ CALLBACK_METHODS = {
     "on_trial_start",
 }
 ERRORS = {
+    "ChangedCrateError",
     "ConfigError",
+    "CrateError",
     "MissingExtraError",
     "MlExperimentError",
     "NoCurrentTrialError",
@@ -51,6 +53,7 @@ ERRORS = {
     "RunNotFoundError",
     "ScriptError",
     "TrackingError",
+    "UnsafeCrateError",
 }
 
 

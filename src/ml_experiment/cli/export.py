@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +60,7 @@ def export(
         secrets=known_secrets(dict(os.environ) | environment.dotenv),
     )
     print(f"{path}  {size(path.stat().st_size)}")
-    print(f"  ml-experiment reproduce {path}", file=sys.stderr)
+    print(f"  ml-experiment reproduce {shlex.quote(str(path))}", file=sys.stderr)
 
 
 def _destination(run: RunDirectory, output: str | None) -> Path:

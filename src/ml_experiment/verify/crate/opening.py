@@ -36,7 +36,7 @@ from ml_experiment.verify.restore import check_source_archive
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LARGEST_DOCUMENT = 500_000_000
+_LARGEST_DOCUMENT = 200_000_000
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
