@@ -9,10 +9,14 @@ import os
 import stat
 import struct
 import tarfile
+import tempfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.crates import (
     Forged,
     everything_below,
@@ -35,7 +39,6 @@ from ml_experiment.verify.crate.layout import DIGESTS, INDEX, METADATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -487,3 +490,33 @@ def test_a_refusal_leaves_an_empty_folder_empty(forged: Forged, tmp_path: Path) 
         open_crate(forged.write(tmp_path / "evil.zip"), scratch)
 
     assert list(scratch.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A good crate."""
+    home = tmp_path_factory.mktemp("good")
+    return export_run(experiment(home), home / "good.zip")
+
+
+@given(st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_damaged_crate_is_refused_or_gives_what_was_exported(
+    good: Path, data: st.DataObject
+) -> None:
+    """Whichever byte is another one: an error of ours, or nothing was lost."""
+    content = bytearray(good.read_bytes())
+    place = data.draw(st.integers(0, len(content) - 1))
+    content[place] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        open_crate(good, folder / "right")
+        (folder / "damaged.zip").write_bytes(content)
+
+        try:
+            open_crate(folder / "damaged.zip", folder / "scratch")
+        except MlExperimentError:
+            assert not (folder / "scratch").exists()
+        else:
+            right = everything_below(folder / "right")
+            assert everything_below(folder / "scratch") == right
