@@ -38,8 +38,10 @@ def main(run_path: str) -> None:
         context.install(observed_from_start=True, seed=manifest.seed)
         run_script(order.script)
     else:
+        launch = order.reproduction.launch
+        main = None if launch is None else launch.main
         context.install_again(order.reproduction, seed=manifest.seed)
-        run_script(order.script, order.reproduction.launch)
+        run_script(main or order.script, launch)
 
 
 def _stay_silent() -> None:

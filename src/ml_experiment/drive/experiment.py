@@ -11,7 +11,7 @@ from ml_experiment.callbacks.dispatch import CallbackDispatcher
 from ml_experiment.capture.determinism import loaded_libraries
 from ml_experiment.capture.modules import local_modules
 from ml_experiment.config.environment import load_environment
-from ml_experiment.config.models import GroupConfig, JobTypes, from_document
+from ml_experiment.config.json_values import decode
 from ml_experiment.data_loader import loaded_once
 from ml_experiment.drive.again import is_before, rehearse, this_launch
 from ml_experiment.drive.context import ProcessContext, process_context
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.manifest import Manifest
 
+_JOB = "job"
+_GROUP = "group"
+
 
 def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     """Call the job's function as a run, and return what it returned.
@@ -50,14 +53,14 @@ def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
             bound = bind(spec.function, args, kwargs, {})
             return rehearse(context, spec, bound, _run)
         run, order = context.prepared
-        config = from_document(order.config)
         context.prepared = None
-        if isinstance(config, GroupConfig):
-            return _run_group(context, spec, run, config)
+        if order.config["kind"] == _GROUP:
+            return _run_group(context, spec, run, order.config)
         # A script that calls its job itself gives it its parameters, as it did before.
         calls_itself = repeated is not None and repeated.launch is not None
-        given = {} if calls_itself else config.params
+        given: Any = {} if calls_itself else decode(order.config["params"])
         bound = bind(spec.function, args, kwargs, given)
+        config = _for_callbacks(spec, order.config)
         return _run(context, spec, run, config, bound)
     if repeated is not None:
         return spec.function(*args, **kwargs)  # what came later was not a part of it
@@ -65,11 +68,17 @@ def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
 
 
 def _run_group(
-    context: ProcessContext, spec: JobSpec, run: RunDirectory, config: GroupConfig
+    context: ProcessContext,
+    spec: JobSpec,
+    run: RunDirectory,
+    document: Mapping[str, object],
 ) -> dict[str, float]:
     """Execute a group; return the optimised metrics of its best trial."""
+    from ml_experiment.config.models import GroupConfig, from_document
     from ml_experiment.drive.group import GroupDriver
 
+    config = from_document(document)
+    assert isinstance(config, GroupConfig)  # noqa: S101 - its kind says so
     manifest = _note_options(run, spec)
     with ExitStack() as stack:
         journal = _open_journal(context, run, stack)
@@ -114,6 +123,15 @@ def _run_group(
         return driver[0].best
 
 
+def _for_callbacks(spec: JobSpec, document: Mapping[str, object]) -> JobConfig | None:
+    """Return the config as callbacks see it; without them there is no need to build it."""
+    if not spec.callbacks:
+        return None
+    from ml_experiment.config.models import from_document
+
+    return from_document(document)
+
+
 def _open_journal(
     context: ProcessContext, run: RunDirectory, stack: ExitStack
 ) -> Journal:
@@ -149,17 +167,17 @@ def _run(
     context: ProcessContext,
     spec: JobSpec,
     run: RunDirectory,
-    config: JobConfig,
+    config: JobConfig | None,
     bound: inspect.BoundArguments,
 ) -> Any:
     """Execute a run whose directory is there."""
     manifest = _note_options(run, spec)
     with ExitStack() as stack:
         journal = _open_journal(context, run, stack)
-        if config.kind is not JobTypes.JOB and not context.rehearses:
+        if manifest.kind != _JOB and not context.rehearses:
             context.mlflow.start(run, load_environment(Path(manifest.cwd)))
             stack.callback(context.mlflow.stop)
-        if config.kind is not JobTypes.JOB:
+        if manifest.kind != _JOB:
             enable_autologging(spec)
         tell = _telling_what_was_loaded(journal)
         stack.enter_context(loaded_once(spec.data_loader, on_loaded=tell))
@@ -173,7 +191,7 @@ def _run(
             callbacks=CallbackDispatcher(spec.callbacks, reporting(journal)),
             begin=lambda: _begin(context, manifest, journal),
             end=lambda: _end(context, run, journal),
-            any_result=config.kind is JobTypes.JOB,
+            any_result=manifest.kind == _JOB,
         )
         return execute(execution, lambda: spec.function(*bound.args, **bound.kwargs))
 

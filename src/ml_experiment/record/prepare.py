@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.config.models import to_document
 from ml_experiment.record.directory import RunDirectory, read_json, write_json
 from ml_experiment.record.manifest import Manifest, write_manifest
 from ml_experiment.record.masking import mask_mapping, mask_text, mask_uri
@@ -89,6 +88,8 @@ def prepare_run(request: Request) -> tuple[RunDirectory, Manifest]:
     """
     config, repeated = request.config, request.reproduction
     run = RunDirectory.create(request.environment.runs_root)
+    from ml_experiment.config.models import to_document
+
     document = to_document(config)
     masked = mask_mapping(document)
     hidden = _hidden_values(document, masked)
@@ -135,6 +136,8 @@ def prepare_run(request: Request) -> tuple[RunDirectory, Manifest]:
 
 def write_order(run: RunDirectory, request: Request) -> None:
     """Leave the order for the driver, readable by this user alone."""
+    from ml_experiment.config.models import to_document
+
     document: dict[str, Any] = {
         "config": to_document(request.config),
         "script": str(request.script),
