@@ -11,6 +11,8 @@ MlExperimentError
  ├── CrateError               a run cannot be exported, or a file is no crate that can be opened
  │    ├── UnsafeCrateError    the crate would write outside of its folder, or never end
  │    └── ChangedCrateError   the crate is not as it was when it was exported
+ ├── NotReproducibleError     a run cannot be run again here: its code or data are not to be had
+ ├── EnvironmentBuildError    the packages of a run cannot be installed
  ├── TrackingError            MLflow cannot be reached, or refuses what is sent
  └── MissingExtraError        an optional dependency is not installed (also an ImportError)
 
@@ -102,6 +104,14 @@ class UnsafeCrateError(CrateError):
 
 class ChangedCrateError(CrateError):
     """A file of a crate was changed, removed or added since it was exported."""
+
+
+class NotReproducibleError(MlExperimentError):
+    """A run cannot be run again here, so that there is nothing to compare."""
+
+
+class EnvironmentBuildError(MlExperimentError):
+    """The packages that a run had cannot be installed."""
 
 
 class TrackingError(MlExperimentError):

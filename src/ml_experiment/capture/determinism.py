@@ -7,12 +7,15 @@ libraries have been loaded: at the end of the run.
 from __future__ import annotations
 
 import os
+import re
+import sys
 from typing import Any
 
 from ml_experiment.config.determinism import SWITCHES
 
 
 _TOLD = ("user_api", "internal_api", "version", "num_threads", "threading_layer")
+_SITE = re.compile(r"[/\\](site|dist)-packages[/\\]")
 
 
 def loaded_libraries() -> dict[str, Any]:
@@ -20,6 +23,7 @@ def loaded_libraries() -> dict[str, Any]:
 
     ``thread_pools`` has, for each, its file name, interface (``blas``, ``openmp``), kind,
     version, number of threads, and for a BLAS the processor type it is optimised for.
+    ``imported`` has the names of the installed packages that were imported.
     """
     import threadpoolctl
 
@@ -32,4 +36,22 @@ def loaded_libraries() -> dict[str, Any]:
     return {
         "thread_pools": pools,
         "switches": {name: os.environ.get(name) for name in SWITCHES},
+        "imported": imported_packages(),
     }
+
+
+def imported_packages() -> list[str]:
+    """Return the top-level names of the installed modules that are imported, sorted.
+
+    Python's own are not among them, nor the user's.
+    """
+    found = []
+    for name, module in list(sys.modules.items()):
+        if "." in name:
+            continue
+        spec = getattr(module, "__spec__", None)
+        places = [getattr(spec, "origin", None), getattr(module, "__file__", None)]
+        places += list(getattr(module, "__path__", ()))[:1]  # of a namespace package
+        if any(isinstance(p, str) and _SITE.search(p) for p in places):
+            found.append(name)
+    return sorted(found)

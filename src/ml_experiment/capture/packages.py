@@ -11,7 +11,7 @@ import functools
 import importlib.metadata
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.record.masking import MASK, mask_uri, without_credentials
@@ -31,6 +31,8 @@ _VERSION = re.compile(
     re.IGNORECASE,
 )
 _SCP_ADDRESS = re.compile(r"(?P<user>[\w.-]+)@(?P<host>[\w.-]+):(?P<path>[^/].*)")
+# A folder, or a file that can be imported.
+_MODULE = re.compile(r"([^.]+)(\.py|\.[^.]*\.?(so|pyd))?")
 _SITE_MARKS = ("/site-packages/", "/dist-packages/")
 # What Debian and Ubuntu install for themselves, and no index has.
 _OF_THE_SYSTEM = frozenset(
@@ -55,6 +57,7 @@ class Package:
         commit: The commit, for ``vcs``.
         installable: What pip is to be told; ``None`` if it cannot install this elsewhere.
         detail: Further words on where it is from.
+        imports: Names that it is imported by, where they are not its own.
     """
 
     name: str
@@ -64,8 +67,9 @@ class Package:
     commit: str | None = None
     installable: str | None = None
     detail: str | None = None
+    imports: tuple[str, ...] = ()
 
-    def document(self) -> dict[str, str]:
+    def document(self) -> dict[str, Any]:
         """Return the JSON form, without what is empty."""
         values = {
             "name": self.name,
@@ -73,6 +77,7 @@ class Package:
             "origin": self.origin,
             "url": self.url,
             "commit": self.commit,
+            "imports": list(self.imports) or None,
         }
         return {key: value for key, value in values.items() if value is not None}
 
@@ -203,6 +208,21 @@ def _package(distribution: importlib.metadata.Distribution) -> Package:
     return Package(name, version, "index", installable=pinned, detail=detail)
 
 
+def _imports(
+    distribution: importlib.metadata.Distribution, name: str
+) -> tuple[str, ...]:
+    """Return the names that a distribution is imported by, if not by its own."""
+    listed = _read(distribution, "RECORD") or ""
+    tops = {line.partition(",")[0].partition("/")[0] for line in listed.splitlines()}
+    modules = {match[1] for top in tops if (match := _MODULE.fullmatch(top))}
+    modules |= set((_read(distribution, "top_level.txt") or "").split())
+    modules = {module for module in modules if module.isidentifier()}
+    modules.discard("__pycache__")
+    if modules == {normalized(name).replace("-", "_")}:
+        return ()
+    return tuple(sorted(modules))
+
+
 def _distributions(
     path: Sequence[str] | None,
 ) -> Iterable[importlib.metadata.Distribution]:
@@ -227,6 +247,7 @@ def installed_packages(path: Sequence[str] | None = None) -> Installed:
         places.add(folder)
         try:
             package = _package(distribution)
+            package = replace(package, imports=_imports(distribution, package.name))
         except Exception as error:  # noqa: BLE001 - metadata is anybody's text
             found.broken.append(f"{folder}: {type(error).__name__}: {error}")
             continue

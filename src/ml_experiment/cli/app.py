@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import os
 import sys
 from pathlib import Path
@@ -49,6 +50,14 @@ EXIT_INTERRUPTED = 130
 _OWN_OPTIONS = frozenset(
     {"--help", "--version", "--install-completion", "--show-completion"}
 )
+
+
+class Where(enum.Enum):
+    """Where ``reproduce`` runs a run."""
+
+    HERE = "here"
+    VENV = "venv"
+    DOCKER = "docker"
 
 
 class RunByDefault(TyperGroup):
@@ -242,6 +251,60 @@ def check(
     from ml_experiment.cli.check import check_project
 
     raise typer.Exit(check_project(config, strict=strict, as_json=as_json))
+
+
+@app.command()
+def reproduce(
+    ctx: typer.Context,
+    run: Annotated[
+        str,
+        typer.Argument(
+            help="Run id or its beginning, run directory, MLflow id, or crate; RUN:K is "
+            "trial K of a group."
+        ),
+    ],
+    env: Annotated[
+        Where,
+        typer.Option(
+            help="Run in this environment, or in one with the recorded packages."
+        ),
+    ] = Where.HERE,
+    rtol: Annotated[
+        float,
+        typer.Option(help="Relative difference of metrics and arrays to tolerate."),
+    ] = 0.0,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            help="Run so many times, and judge by how much these runs differ themselves."
+        ),
+    ] = 1,
+    trial: Annotated[
+        int | None, typer.Option(min=0, help="Of a group, only this trial.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Workers of a group; as for `run` if not given."),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="DIR", help="A folder with data, as the project has them."
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep the restored project, and say where.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison as JSON.")
+    ] = False,
+) -> None:
+    """Run a recorded run again, and say whether the result is the same."""
+    from ml_experiment.cli.reproduce import reproduce_run
+
+    del run, rtol, repeats, trial, workers, keep, as_json
+    options = ctx.params | {"env": env.value, "data": data or []}
+    raise typer.Exit(reproduce_run(options.pop("run"), options))
 
 
 @app.command()

@@ -147,6 +147,11 @@ class Resumption:
         return run, changes
 
 
+def group_display() -> Callable[[RunDirectory], Callable[[], None]]:
+    """Return what makes the progress display of a group."""
+    return _progress([])
+
+
 def _progress(
     shown: list[GroupProgress],
 ) -> Callable[[RunDirectory], Callable[[], None]]:

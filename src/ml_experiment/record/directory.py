@@ -19,6 +19,7 @@ so a reader sees the old one or the new one, never half of one.
         outcome.json        how it ended; written once, by whoever closed the run
         record.json         the eight aspects, made when the run is closed
         report.html         of a group: figures, and a table of its trials
+        comparison.json     of a run that repeats an earlier one: what is the same
         published.json      how far MLflow has been told
         order.json          what the driver is to do; it deletes this when it has read it
         owner.lock          held by the supervisor while it lives
@@ -127,6 +128,7 @@ class RunDirectory:
         self.outcome = self.path / "outcome.json"
         self.record = self.path / "record.json"
         self.report = self.path / "report.html"
+        self.comparison = self.path / "comparison.json"
         self.published = self.path / "published.json"
         self.owner_lock = self.path / "owner.lock"
         self.driver_lock = self.path / "driver.lock"

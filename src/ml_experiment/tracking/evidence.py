@@ -33,6 +33,7 @@ def evidence(run: RunDirectory, script_name: str) -> Iterator[tuple[Path, str]]:
         run.requirements,
         run.console,
         run.report,
+        run.comparison,
     ):
         if path.is_file():
             yield path, path.name

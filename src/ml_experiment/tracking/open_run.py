@@ -15,7 +15,13 @@ from ml_experiment.tracking.runs import Runs
 from ml_experiment.tracking.sending import Sender
 from ml_experiment.tracking.state import EVIDENCE
 from ml_experiment.tracking.store import patiently, waiting
-from ml_experiment.tracking.told import aspect_tags, first_tags, git_tags, seed_tags
+from ml_experiment.tracking.told import (
+    aspect_tags,
+    first_tags,
+    git_tags,
+    seed_tags,
+    verdict_tags,
+)
 
 
 if TYPE_CHECKING:
@@ -143,7 +149,7 @@ class OpenRun:
             manifest: As it is at the end: the decorator's tags are in it.
             unwanted: It is to be deleted.
         """
-        tags = aspect_tags(self.run)
+        tags = aspect_tags(self.run) | verdict_tags(self.run)
         names = self.journal.account.tag_names
         self._sender.send_tags(
             self.settings.mask_all(first_tags(self.run, manifest, names))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ml_experiment.errors import RecordError, RunNotFoundError, TrackingError
 from ml_experiment.tracking.faults import error_code, explain
 from ml_experiment.tracking.store import open_store, patiently, waiting
-from ml_experiment.tracking.told import RUN_ID_TAG
+from ml_experiment.tracking.told import RUN_ID_TAG, VERDICT_TAG
 
 
 if TYPE_CHECKING:
@@ -87,6 +87,31 @@ def add_artifact(mlflow_run_id: str, path: Path, settings: Settings) -> None:
         client = open_store(settings)
         with waiting(patiently(path.stat().st_size)):
             client.log_artifact(mlflow_run_id, str(path))
+    except TrackingError:
+        raise
+    except Exception as error:
+        raise TrackingError(explain(error, settings)) from error
+
+
+def note_verdict(
+    mlflow_run_id: str, verdict: str, comparison: Path, settings: Settings
+) -> None:
+    """Tell MLflow's run of a reproduction how it compares with the earlier run.
+
+    Args:
+        mlflow_run_id: MLflow's identifier of the new run.
+        verdict: In a word or two.
+        comparison: The file that says it in full.
+        settings: Where MLflow is.
+
+    Raises:
+        TrackingError: MLflow, or its artifact store, cannot be reached.
+    """
+    try:
+        client = open_store(settings)
+        with waiting(patiently(comparison.stat().st_size)):
+            client.set_tag(mlflow_run_id, VERDICT_TAG, verdict)
+            client.log_artifact(mlflow_run_id, str(comparison))
     except TrackingError:
         raise
     except Exception as error:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from ml_experiment.record.manifest import Manifest
 
 RUN_ID_TAG = "ml_experiment.run_id"
+VERDICT_TAG = "ml_experiment.verdict"
+REPRODUCES_TAG = "ml_experiment.reproduces"
 
 _LARGEST_STEP = 2**63 - 1
 
@@ -156,9 +158,33 @@ def first_tags(run: RunDirectory, manifest: Manifest, names: Names) -> dict[str,
         "ml_experiment.seed": str(manifest.seed),
         RUN_ID_TAG: run.run_id,
     }
+    tags |= _reproduction_tags(manifest)
     if manifest.description:
         tags["mlflow.note.content"] = manifest.description
     return {key: value for key, value in tags.items() if value}
+
+
+def _reproduction_tags(manifest: Manifest) -> dict[str, str]:
+    """Return the tags that lead from a reproduction to the run that it repeats."""
+    earlier = manifest.reproduces
+    if earlier is None:
+        return {}
+    tags = {REPRODUCES_TAG: str(earlier.get("run_id") or "")}
+    if earlier.get("mlflow_run_id"):
+        tags[f"{REPRODUCES_TAG}.mlflow_run_id"] = str(earlier["mlflow_run_id"])
+    if earlier.get("trial") is not None:
+        tags[f"{REPRODUCES_TAG}.trial"] = str(earlier["trial"])
+    return tags
+
+
+def verdict_tags(run: RunDirectory) -> dict[str, str]:
+    """Return the tag of a comparison that was made before the run was published."""
+    try:
+        comparison = read_json(run.comparison) or {}
+    except RecordError:
+        return {}
+    verdict = comparison.get("verdict")
+    return {} if verdict is None else {VERDICT_TAG: str(verdict)}
 
 
 def seed_tags(account: Account) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""Run a recorded run again: its code, its data, its packages, its random numbers."""

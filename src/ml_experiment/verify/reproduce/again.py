@@ -1,0 +1,128 @@
+"""Run a recorded run again, once or several times, and compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ml_experiment.errors import NotReproducibleError
+from ml_experiment.record.locks import is_held
+from ml_experiment.supervise.recover import recover
+from ml_experiment.verify.reproduce.attempt import prepare, run_once
+from ml_experiment.verify.reproduce.facts import read_facts
+from ml_experiment.verify.reproduce.findings import data_causes
+from ml_experiment.verify.reproduce.noise import measured_noise
+
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.supervise.session import Closed
+    from ml_experiment.verify.compare import Comparison
+    from ml_experiment.verify.reproduce.facts import Facts
+    from ml_experiment.verify.reproduce.wish import Subject, Wish
+
+_FEWEST_FOR_NOISE = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What came of running a run again.
+
+    Attributes:
+        run: The new run; the first one, if there are several.
+        closed: How each ended.
+        comparison: Of the earlier run with it.
+    """
+
+    run: RunDirectory
+    closed: list[Closed]
+    comparison: Comparison
+
+
+def reproduce(subject: Subject, wish: Wish, *, rtol: float, top: Path) -> Result:
+    """Run a run again and compare.
+
+    Args:
+        subject: What is to be run again.
+        wish: How.
+        rtol: Relative difference of metrics that is tolerated.
+        top: An empty folder, or one with a crate in it; everything is restored there.
+
+    Raises:
+        NotReproducibleError: It cannot be run again here.
+        EnvironmentBuildError: Its packages cannot be installed.
+    """
+    from ml_experiment.verify.compare import compare_runs
+
+    _close(subject.run)
+    facts = read_facts(subject.run)
+    _announce(subject, facts, wish)
+    work = prepare(subject, facts, wish, top / "look")
+    runs: list[RunDirectory] = []
+    closed: list[Closed] = []
+    for number in range(1, wish.repeats + 1):
+        if wish.repeats > 1:
+            wish.say(f"run {number} of {wish.repeats}")
+        run, end = run_once(work, top / str(number))
+        _stop_if_interrupted(end)
+        runs.append(run)
+        closed.append(end)
+    old, new = _pair(subject, runs[0])
+    noise = None
+    if len(runs) >= _FEWEST_FOR_NOISE:
+        noise = measured_noise([_pair(subject, run)[1] for run in runs])
+    comparison = compare_runs(
+        old, new, rtol=rtol, noise=noise, findings=data_causes(work.changed_data)
+    )
+    return Result(run=runs[0], closed=closed, comparison=comparison)
+
+
+def _stop_if_interrupted(closed: Closed) -> None:
+    if closed.outcome.status == "KILLED" and closed.outcome.signal in {"SIGINT", None}:
+        raise KeyboardInterrupt
+
+
+def _close(run: RunDirectory) -> None:
+    """Close a run whose processes are gone; refuse one that is still going on.
+
+    Raises:
+        NotReproducibleError: It is going on.
+    """
+    if run.outcome.exists():
+        return
+    busy = is_held(run.owner_lock) or is_held(run.driver_lock)
+    if busy or recover(run) == "running":
+        raise NotReproducibleError(f"{run.run_id} is still running")
+
+
+def _announce(subject: Subject, facts: Facts, wish: Wish) -> None:
+    """Say what is going to be run, and what can be expected of it."""
+    manifest, outcome = facts.manifest, facts.outcome
+    what = manifest.run_id
+    if subject.trial is not None:
+        what = f"trial {subject.trial} of {what}"
+    wish.say(f"reproducing {what}: {manifest.name}, seed {manifest.seed}")
+    if outcome is None or outcome.status == "KILLED":
+        reason = "" if outcome is None else f" ({outcome.reason})"
+        wish.say(
+            f"note: that run did not come to its end{reason}: it is compared as far as "
+            "it got"
+        )
+    elif outcome.status == "FAILED":
+        wish.say(
+            f"note: that run failed ({outcome.reason}): the same is expected of this one"
+        )
+    if facts.is_group and getattr(facts.config, "lookahead", None) == "none":
+        wish.say(
+            "note: with lookahead: none the search cannot be repeated: each trial runs "
+            "with its recorded parameters"
+        )
+
+
+def _pair(subject: Subject, run: RunDirectory) -> tuple[RunDirectory, RunDirectory]:
+    """Return what is compared: run with run, or trial with trial."""
+    if subject.trial is None:
+        return subject.run, run
+    return subject.run.trial(subject.trial), run.trial(subject.trial)
