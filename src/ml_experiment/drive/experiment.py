@@ -76,6 +76,7 @@ def _run_group(
     """Execute a group; return the optimised metrics of its best trial."""
     from ml_experiment.config.models import GroupConfig, from_document
     from ml_experiment.drive.group import GroupDriver
+    from ml_experiment.drive.one_trial import OneTrial
 
     config = from_document(document)
     assert isinstance(config, GroupConfig)  # noqa: S101 - its kind says so
@@ -83,7 +84,7 @@ def _run_group(
     with ExitStack() as stack:
         journal = _open_journal(context, run, stack)
         environment = load_environment(Path(manifest.cwd))
-        driver: list[GroupDriver] = []
+        driver: list[GroupDriver | OneTrial] = []
 
         def data_are_loaded() -> None:
             # From here on it is Optuna that seeds and opens, and no code of the user's.
@@ -91,6 +92,20 @@ def _run_group(
             stack.enter_context(context.control.observations.quiet())
 
         def drive() -> None:
+            repeats = context.repeats
+            if repeats is not None and repeats.trial is not None:
+                one = OneTrial(
+                    spec,
+                    config,
+                    run,
+                    manifest,
+                    journal,
+                    repeats=repeats,
+                    on_loaded=data_are_loaded,
+                )
+                driver.append(one)
+                one.drive()
+                return
             storage = config.storage or environment.optuna_storage
             group = GroupDriver(
                 spec,
@@ -100,6 +115,7 @@ def _run_group(
                 journal,
                 storage=storage,
                 on_loaded=data_are_loaded,
+                repeats=repeats,
             )
             driver.append(group)
             group.drive()

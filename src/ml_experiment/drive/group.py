@@ -7,10 +7,8 @@ at whatever moment, the same command with ``--resume`` comes to the same end.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.entry_point import check_parameters, from_signature
@@ -22,16 +20,12 @@ from ml_experiment.config.models import (
 )
 from ml_experiment.drive.group_events import GroupEvents
 from ml_experiment.drive.objective import Objective, objective_of
-from ml_experiment.drive.script_module import name_of_job
+from ml_experiment.drive.recorded import RecordedGroup
 from ml_experiment.drive.trial_files import TrialFiles
+from ml_experiment.drive.trial_workers import workers_of
 from ml_experiment.errors import MlExperimentError
-from ml_experiment.executors.base import (
-    Broken,
-    WorkerHello,
-    WorkerSetup,
-    executor_factory,
-)
-from ml_experiment.executors.resources import plan_workers
+from ml_experiment.executors.base import Broken
+from ml_experiment.executors.resources import plan_again, plan_workers
 from ml_experiment.search.messages import StudyDescription
 from ml_experiment.search.optuna_view import OptunaView
 from ml_experiment.search.order import FixedOrder
@@ -45,10 +39,9 @@ if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.journal import Journal
     from ml_experiment.record.manifest import Manifest
-    from ml_experiment.search.messages import TrialResult
+    from ml_experiment.record.reproduction import Reproduction
+    from ml_experiment.search.messages import Recorded, TrialResult
     from ml_experiment.search.order import Asked
-
-_DATA = "data"
 
 
 class GroupFailedError(MlExperimentError):
@@ -67,6 +60,7 @@ class GroupDriver:
         storage: Where the search is shown to Optuna's own tools.
         on_loaded: Called when the data are loaded: from here on no code of the user's
             runs in this process, but for callbacks.
+        repeats: The earlier group that this one repeats.
 
     Raises:
         ConfigError: The config does not fit the job, the search or the machine.
@@ -82,12 +76,13 @@ class GroupDriver:
         *,
         storage: str,
         on_loaded: Callable[[], None],
+        repeats: Reproduction | None = None,
     ) -> None:
         self._spec, self._config, self._run = spec, config, run
         self._manifest, self._on_loaded = manifest, on_loaded
         self._objective = objective_of(config, spec)
-        self._check_parameters()
-        self._description = _describe(config, self._objective, manifest.seed)
+        check_job(spec, config, manifest)
+        self._description = describe_study(config, self._objective, manifest.seed)
         lookahead = config.lookahead
         self._order = FixedOrder(
             self._description,
@@ -96,7 +91,14 @@ class GroupDriver:
             retries=config.retries,
             max_failures=config.max_failures,
         )
-        self._plan = plan_workers(config)
+        self._recorded: RecordedGroup | None = None
+        if repeats is None:
+            self._plan = plan_workers(config)
+        else:
+            self._recorded = RecordedGroup(repeats.recorded)
+            self._plan = plan_again(
+                config, workers=repeats.workers, variables=repeats.worker_switches
+            )
         self._files = TrialFiles(run, manifest)
         self._events = GroupEvents(journal, spec.callbacks, config, self._files)
         self._view = OptunaView(
@@ -104,17 +106,6 @@ class GroupDriver:
         )
         self._running: dict[int, Asked] = {}
         self._sent = 0  # how many told trials the executor knows
-
-    def _check_parameters(self) -> None:
-        import inspect
-
-        given = [*self._config.params, *self._config.param_space]
-        signature = inspect.signature(self._spec.function)
-        check_parameters(
-            dict.fromkeys(given),
-            from_signature(signature),
-            source=self._manifest.script,
-        )
 
     @property
     def best(self) -> dict[str, float]:
@@ -133,19 +124,20 @@ class GroupDriver:
         """
         self._announce()
         self._replay()
-        with ExitStack() as stack:
-            if not self._order.done:
-                executor = self._start()
-                stack.callback(executor.shutdown, force=True)
-                setup = self._setup()
-                self._on_loaded()
-                executor.describe(setup)
+        if not self._order.done:
+            with workers_of(
+                self._spec,
+                self._config,
+                self._run,
+                self._manifest,
+                self._events.journal,
+                plan=self._plan,
+                study=self._description,
+                metrics=self._objective.names,
+                on_loaded=self._on_loaded,
+            ) as executor:
                 self._view.publish(self._order.told_trials())
-                stack.callback(
-                    shutil.rmtree, self._run.path / _DATA, ignore_errors=True
-                )
                 self._loop(executor)
-                executor.shutdown()
         self._on_loaded()
         self._finish()
 
@@ -154,7 +146,8 @@ class GroupDriver:
             sys.stderr.write(f"{line}\n")
         self._events.group(
             self._description,
-            self._order,
+            num_trials=self._order.limit,
+            lookahead=self._order.lookahead,
             metrics=self._objective.names,
             workers=len(self._plan.slots),
         )
@@ -164,52 +157,31 @@ class GroupDriver:
         if results:
             told = self._order.replay(results, self._files.drawn())
             self._events.resumed(len(results), len(told))
-
-    def _start(self) -> Executor:
-        factory = executor_factory("processes")
-        executor = factory(
-            self._plan,
-            WorkerHello(
-                script=self._manifest.script,
-                cwd=self._manifest.cwd,
-                seed=self._manifest.seed,
-            ),
-            environment=dict(os.environ),
-            folder=self._run.path,
-        )
-        executor.start()
-        return executor
-
-    def _setup(self) -> WorkerSetup:
-        return WorkerSetup(
-            study=self._description,
-            config=to_document(self._config),
-            metrics=self._objective.names,
-            job=name_of_job(self._spec),
-            data=self._share_data(),
-        )
-
-    def _share_data(self) -> str | None:
-        """Load the data once, here, and lay them out for the workers to map."""
-        loader = self._spec.data_loader
-        if loader is None:
-            return None
-        from ml_experiment.sharing import load_and_share
-
-        folder = self._run.path / _DATA
-        description = load_and_share(loader.load_data, folder)
-        for fields in description.events():
-            self._events.journal.write("loaded", **fields)
-        return str(folder)
+        elif self._recorded is not None and self._order.lookahead is None:
+            # What was drawn depended on the clock, so it cannot be drawn again.
+            self._order.replay({}, self._recorded.drawn_as_values())
 
     def _loop(self, executor: Executor) -> None:
         while not self._order.done:
             while executor.free and (asked := self._order.next_task()) is not None:
-                self._submit(executor, asked)
+                if not self._take_recorded(asked):
+                    self._submit(executor, asked)
             if not self._running:
                 return  # the sampler has no more, or too many have failed
             for ended in executor.wait():
                 self._take(ended)
+
+    def _take_recorded(self, asked: Asked) -> bool:
+        """Take the outcome of a trial that was ended from outside, when it ran before."""
+        result = None if self._recorded is None else self._recorded.outcome_of(asked)
+        if result is None or self._recorded is None:
+            return False
+        run = self._files.prepare(asked)
+        self._recorded.lay(asked.number, run)
+        self._events.trial_started(asked, {**self._config.params, **asked.params})
+        self._events.replayed(result)
+        self._accept(result, asked)
+        return True
 
     def _submit(self, executor: Executor, asked: Asked) -> None:
         run = self._files.prepare(asked)
@@ -221,6 +193,7 @@ class GroupDriver:
                 params=params,
                 told=self._order.told_to(asked, self._sent),
                 timeout_s=self._config.timeout_per_trial,
+                recorded=self._advice(asked),
             )
         )
         self._sent = max(self._sent, asked.told_count)
@@ -235,6 +208,15 @@ class GroupDriver:
             self._order.give_back([asked])
             self._order_again(asked)
             return
+        self._accept(ended, asked)
+
+    def _advice(self, asked: Asked) -> Recorded | None:
+        """Return what the search is to tell a trial; ``None``: it thinks for itself."""
+        if self._recorded is None or self._order.lookahead is not None:
+            return None
+        return self._recorded.advice(asked.number)
+
+    def _accept(self, ended: TrialResult, asked: Asked) -> None:
         accepted = self._order.accept(ended)
         if accepted.retried:
             self._events.retried(accepted.result)
@@ -243,7 +225,7 @@ class GroupDriver:
         self._events.trial_ended(accepted.result, asked)
         if accepted.told:
             self._view.publish(self._order.told_trials())
-            self._events.best(self._order)
+            self._events.best(self._order.best)
 
     def _order_again(self, asked: Asked) -> None:
         shutil.rmtree(self._files.directory(asked.number).path, ignore_errors=True)
@@ -260,7 +242,7 @@ class GroupDriver:
                 f"from trial {start} on the search may differ another time: "
                 + ("lookahead: none" if self._order.lookahead is None else "a timeout")
             )
-        self._events.best(self._order)
+        self._events.best(self._order.best)
         if self._order.best is None:
             reasons = [item.reason for item in self._order.results.values()]
             first = f"; the first one: {reasons[0]}" if reasons else ""
@@ -270,7 +252,25 @@ class GroupDriver:
             )
 
 
-def _describe(config: GroupConfig, objective: Objective, seed: int) -> StudyDescription:
+def check_job(spec: JobSpec, config: GroupConfig, manifest: Manifest) -> None:
+    """Check the group's parameters against the signature of the job's function.
+
+    Raises:
+        ParameterError: One is unknown or missing.
+    """
+    import inspect
+
+    check_parameters(
+        dict.fromkeys([*config.params, *config.param_space]),
+        from_signature(inspect.signature(spec.function)),
+        source=manifest.script,
+    )
+
+
+def describe_study(
+    config: GroupConfig, objective: Objective, seed: int
+) -> StudyDescription:
+    """Return what a worker must know of the study of a group."""
     document: Any = to_document(config)
     return StudyDescription(
         name=config.name,

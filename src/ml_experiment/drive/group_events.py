@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ml_experiment.executors.base import Broken
     from ml_experiment.record.journal import Journal
     from ml_experiment.search.messages import StudyDescription, TrialResult
-    from ml_experiment.search.order import Asked, FixedOrder
+    from ml_experiment.search.order import Asked
 
 
 # What the trials read and import is read and imported by the group.
@@ -69,8 +69,9 @@ class GroupEvents:
     def group(
         self,
         description: StudyDescription,
-        order: FixedOrder,
         *,
+        num_trials: int,
+        lookahead: int | None,
         metrics: Iterable[str],
         workers: int,
     ) -> None:
@@ -79,12 +80,12 @@ class GroupEvents:
         pruner, pruner_options = description.pruner
         self.journal.write(
             "group",
-            num_trials=order.limit,
+            num_trials=num_trials,
             metrics=list(metrics),
             directions=list(description.directions),
             sampler={"name": sampler, "options": json_value(options)},
             pruner={"name": pruner, "options": json_value(pruner_options)},
-            lookahead=order.lookahead,
+            lookahead=lookahead,
             workers=workers,
             slots=workers,
             seed=description.seed,
@@ -150,18 +151,30 @@ class GroupEvents:
 
     def retried(self, result: TrialResult) -> None:
         """A trial failed and runs again, with another seed."""
+        self.journal.write(
+            "note",
+            text=f"trial {result.number} failed at attempt {result.attempt} and is tried "
+            f"again: {result.reason}",
+            number=result.number,
+            attempt=result.attempt,
+            cause=result.cause,
+            reason=result.reason,
+            depends_on_time=result.depends_on_time,
+        )
+
+    def replayed(self, result: TrialResult) -> None:
+        """A trial does not run again: what ended it before is not sure to happen again."""
         self.note(
-            f"trial {result.number} failed at attempt {result.attempt} and is tried "
-            f"again: {result.reason}"
+            f"trial {result.number} is not run again, as it was ended from outside: its "
+            f"recorded outcome is taken ({result.reason})"
         )
 
     def broken(self, ended: Broken) -> None:
         """A worker was killed from outside; its trial runs again as it was."""
         self.note(f"trial {ended.number} runs again: {ended.reason}")
 
-    def best(self, order: FixedOrder) -> None:
+    def best(self, best: TrialResult | None) -> None:
         """Say which trial is the best, if it is another one than before."""
-        best = order.best
         if best is None or best.values is None or (best.number,) == self._best:
             return
         self._best = (best.number,)

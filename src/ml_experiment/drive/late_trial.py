@@ -7,6 +7,8 @@ trial takes to run.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +19,12 @@ from ml_experiment.search.messages import TrialResult
 if TYPE_CHECKING:
     import optuna
 
-    from ml_experiment.search.messages import StudyDescription, TrialTask
+    from ml_experiment.search.messages import Recorded, StudyDescription, TrialTask
     from ml_experiment.search.replica import Replica
 
 _NO_PRUNER = frozenset({"", "none", "nop"})
 _ASKING = frozenset({"optuna", "ml_experiment.integrations"})
+_FIXED = "fixed_params"  # where Optuna looks for what it must suggest
 
 
 def _is_expected() -> bool:
@@ -49,9 +52,9 @@ class LateTrial:
 
     def begin(self, task: TrialTask) -> None:
         """Turn to the next task."""
-        self._task = task
+        self._task = task if task.recorded is None else fixed(task)
         self._trial = None
-        self._unread.append(task)
+        self._unread.append(self._task)
 
     def get(self) -> optuna.Trial:
         """Return the trial of the task: always the same one.
@@ -69,6 +72,8 @@ class LateTrial:
                     replica.learn(task)
                 self._unread.clear()
                 self._trial = replica.trial_for(self._task)
+                if self._task.recorded is not None:
+                    prune_as(self._trial, self._task.recorded)
         return self._trial
 
     def result(self, *, seconds: float, **ending: Any) -> TrialResult:
@@ -98,3 +103,23 @@ class LateTrial:
 
                 self._replica = Replica(self._study)
         return self._replica
+
+
+def fixed(task: TrialTask) -> TrialTask:
+    """Return a task whose trial suggests what was recorded."""
+    assert task.recorded is not None  # noqa: S101 - the caller has looked
+    trial = copy.copy(task.trial)
+    trial.system_attrs = {**trial.system_attrs, _FIXED: dict(task.recorded.params)}
+    return dataclasses.replace(task, trial=trial)
+
+
+def prune_as(trial: optuna.Trial, recorded: Recorded) -> None:
+    """Let a trial be pruned where it was pruned before, and nowhere else."""
+
+    def should_prune() -> bool:
+        if recorded.pruned_at is None:
+            return False
+        seen = trial.storage.get_trial(trial._trial_id)  # noqa: SLF001 - no other way
+        return seen.last_step is not None and seen.last_step >= recorded.pruned_at
+
+    trial.should_prune = should_prune  # type: ignore[method-assign]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ml_experiment.config.determinism import THREAD_VARIABLES, available_cpus
@@ -31,11 +31,13 @@ class Slot:
         threads: Threads that each numeric library may use, at least 1. It follows from
             the config alone, for sums depend on it.
         gpus: The GPUs that it sees, by their CUDA names; ``None``: as the driver does.
+        variables: Variables that it has whatever the driver has.
     """
 
     number: int
     threads: int = 1
     gpus: tuple[str, ...] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def environment(
         self, base: Mapping[str, str], *, driver_threads: int | None = None
@@ -54,7 +56,7 @@ class Slot:
                 environment[name] = str(self.threads)
         if self.gpus is not None:
             environment[VISIBLE_GPUS] = ",".join(self.gpus)
-        return environment
+        return environment | dict(self.variables)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +106,32 @@ def plan_workers(
         ),
         message="\n".join(notes),
     )
+
+
+def plan_again(
+    config: GroupConfig, *, workers: int | None, variables: Mapping[str, str]
+) -> WorkerPlan:
+    """Return how the machine is shared when a group is repeated.
+
+    Args:
+        config: The group's config.
+        workers: How many workers there are to be, whatever the config says; ``None`` for
+            as many as it says.
+        variables: The thread counts that its workers had.
+
+    Raises:
+        ConfigError: One worker needs more than there is.
+    """
+    if workers is None:
+        plan = plan_workers(config)
+    else:
+        share = config.resources_per_worker
+        cores = math.ceil(workers * (1.0 if share is None else share.cpu))
+        ray = config.ray_config
+        free = None if ray is None else ray.model_copy(update={"num_cpus": None})
+        plan = plan_workers(config.model_copy(update={"ray_config": free}), cpus=cores)
+    slots = tuple(replace(slot, variables=dict(variables)) for slot in plan.slots)
+    return replace(plan, slots=slots)
 
 
 def visible_gpus() -> list[str]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from optuna.trial import FrozenTrial
 
-    from ml_experiment.search.messages import TrialResult
+    from ml_experiment.search.messages import Recorded, TrialResult
 
 _DRIVERS_OWN = "cma:"
 
@@ -50,6 +50,7 @@ class Asked:
         params: Mapping[str, Any],
         told: Sequence[FrozenTrial],
         timeout_s: float | None = None,
+        recorded: Recorded | None = None,
     ) -> TrialTask:
         """Return the message to a worker.
 
@@ -58,6 +59,7 @@ class Asked:
             params: All parameters to call the function with, those drawn included.
             told: ``FixedOrder.told_trials`` from where that worker has them.
             timeout_s: See ``TrialTask``.
+            recorded: See ``TrialTask``.
         """
         return TrialTask(
             number=self.number,
@@ -71,6 +73,7 @@ class Asked:
             trial=_slim(self.trial),
             relative=self.relative,
             timeout_s=timeout_s,
+            recorded=recorded,
         )
 
 

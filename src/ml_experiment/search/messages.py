@@ -37,6 +37,19 @@ class StudyDescription:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """What a trial was told by the search when it ran before, and is to be told again.
+
+    Attributes:
+        params: All parameters that were suggested, by Optuna's names.
+        pruned_at: The step after whose report it was pruned; ``None`` if it was not.
+    """
+
+    params: Mapping[str, Any]
+    pruned_at: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrialTask:
     """A trial to be executed.
 
@@ -53,6 +66,8 @@ class TrialTask:
         attempt: How often it was tried before.
         relative: What the driver's sampler foresaw for it, parameters of its own that it
             has yet to suggest included: values, and their distributions.
+        recorded: What the search is to say instead of thinking for itself; ``None``: it
+            thinks.
 
     What is Optuna's in a task stays a pickle until somebody looks at it: most trials never
     ask for theirs, and a worker then has no need to import Optuna.
@@ -71,6 +86,7 @@ class TrialTask:
     relative: tuple[Mapping[str, Any], Mapping[str, Any]] = field(
         default_factory=lambda: ({}, {})
     )
+    recorded: Recorded | None = None
 
     def __reduce__(self) -> tuple[Callable[..., TrialTask], tuple[object, ...]]:
         plain = {item.name: getattr(self, item.name) for item in fields(self)}

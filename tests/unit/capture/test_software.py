@@ -29,9 +29,10 @@ def test_python_and_system_are_named() -> None:
     assert part["python"]["executable"] == sys.executable
     assert part["platform"]["machine"] == platform.machine()
     assert part["package_count"] == len(part["packages"]) > 10
-    assert {"name": "pytest", "version": pytest.__version__, "origin": "index"} in part[
-        "packages"
-    ]
+    packages = {item["name"]: item for item in part["packages"]}
+    assert packages["pytest"]["version"] == pytest.__version__
+    assert packages["pytest"]["origin"] == "index"
+    assert "_pytest" in packages["pytest"]["imports"]
 
 
 def test_only_variables_that_matter_are_recorded() -> None:
