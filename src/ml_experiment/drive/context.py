@@ -86,7 +86,7 @@ class ProcessContext:
         self.install(
             observed_from_start=True, seed=seed if session is None else session
         )
-        if repeated.import_seed is not None:
+        if repeated.import_seed is not None and session is None:
             self.control.begin(repeated.import_seed, force=False)
 
     def next_drawn_seed(self) -> int:

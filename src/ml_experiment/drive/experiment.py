@@ -63,7 +63,7 @@ def run_job(spec: JobSpec, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> 
         config = _for_callbacks(spec, order.config)
         return _run(context, spec, run, config, bound)
     if repeated is not None:
-        return spec.function(*args, **kwargs)  # what came later was not a part of it
+        raise SystemExit(0)  # what came later was no part of the run
     return _run_directly(context, spec, bind(spec.function, args, kwargs, {}))
 
 

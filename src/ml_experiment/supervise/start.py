@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ml_experiment.config.determinism import available_cpus, child_environment
 from ml_experiment.launchers.local import start_driver
 from ml_experiment.record.directory import read_json, write_json
+from ml_experiment.record.journal import read_journal
 from ml_experiment.record.manifest import read_manifest, write_manifest
 from ml_experiment.record.prepare import Request, prepare_run, write_order
 from ml_experiment.supervise.companions import Companions, companion_environment
@@ -129,7 +130,17 @@ def _supervise(
     with Signals(child.terminate) as signals:
         supervisor.watch(child, on_look=on_look)
         signals.job_ended()
-        return supervisor.close(child.exit_code)
+        return supervisor.close(_exit_code(run, request, child))
+
+
+def _exit_code(run: RunDirectory, request: Request, child: Child) -> int | None:
+    """Return what the end of the process says of the run; ``None`` if it says nothing.
+
+    A script that calls its job itself goes on afterwards, and what becomes of it is none of
+    the run's affair.
+    """
+    ended = any(event["event"] == "ended" for event in read_journal(run.journal))
+    return None if request.launch is not None and ended else child.exit_code
 
 
 def _job_environment(
