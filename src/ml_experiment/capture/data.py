@@ -76,6 +76,10 @@ class DataWatch:
             self._installed = True
             sys.addaudithook(self._make_hook())
 
+    def ignore(self, folder: Path) -> None:
+        """Report nothing in a folder from now on: it is a run's own."""
+        self._filter.ignore(folder)
+
     def stop(self) -> None:
         """Stop watching; the hook stays, as a call that returns at once."""
         self._active = False

@@ -93,6 +93,12 @@ class PathFilter:
             *(path + os.sep for path in ignored | standard | environment | caches),
         )
 
+    def ignore(self, folder: Path) -> None:
+        """Take nothing in a folder for data from now on."""
+        path = os.path.abspath(folder) + os.sep  # noqa: PTH100
+        if path not in self._ignored_folders:
+            self._ignored_folders = (*self._ignored_folders, path)
+
     @staticmethod
     def is_uninteresting(path: str) -> bool:
         """Return whether a path is so plainly code that it needs no further look."""

@@ -133,7 +133,7 @@ def _subject(
             return _subject(reference[1], int(reference[2]), environment, top)
         if not _MLFLOW_ID.fullmatch(name):
             raise
-    from ml_experiment.tracking.query import download_run
+    from ml_experiment.tracking.download import download_run
     from ml_experiment.tracking.settings import Settings
 
     settings = Settings(environment.tracking_uri, environment.artifact_root)

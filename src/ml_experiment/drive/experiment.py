@@ -152,6 +152,9 @@ def _open_journal(
     context: ProcessContext, run: RunDirectory, stack: ExitStack
 ) -> Journal:
     """Open the run's journal, and say that this process drives the run."""
+    context.data.ignore(run.path)
+    if context.repeats is not None:
+        context.data.ignore(Path(context.repeats.recorded))
     lock = hold(run.driver_lock)
     if lock is not None:
         stack.callback(lock.release)

@@ -86,6 +86,7 @@ class ScriptHost:
         trial = self._ready[2]
         trial.begin(task)
         run = RunDirectory(task.run_path)
+        process_context().data.ignore(run.path.parent)
         os.chdir(self._cwd)  # where the last trial has left us is none of this one's
         console = DescriptorCapture(run)
         console.start()

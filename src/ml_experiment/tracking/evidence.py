@@ -6,6 +6,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from ml_experiment.record.masking import copy_masked
+from ml_experiment.tracking.packing import ARCHIVE, pack
 
 
 if TYPE_CHECKING:
@@ -85,7 +86,10 @@ def lay_out(
         else:
             link(source, target)
         largest = max(largest, target.stat().st_size)
-    return largest
+    archive = folder / "record" / ARCHIVE
+    archive.parent.mkdir(exist_ok=True)
+    pack(run, archive, secrets)
+    return max(largest, archive.stat().st_size)
 
 
 def link(source: Path, target: Path) -> None:

@@ -34,7 +34,7 @@ def run_id_of(mlflow_run_id: str, settings: Settings) -> str | None:
         RunNotFoundError: MLflow has no such run.
         TrackingError: MLflow cannot be reached.
     """
-    found = _find(open_store(settings), mlflow_run_id, settings)
+    found = find_published(open_store(settings), mlflow_run_id, settings)
     run_id = found.data.tags.get(RUN_ID_TAG)
     return None if run_id is None else str(run_id)
 
@@ -52,7 +52,7 @@ def download_record(mlflow_run_id: str, settings: Settings) -> dict[str, Any]:
         TrackingError: MLflow, or its artifact store, cannot be reached.
     """
     client = open_store(settings)
-    found = _find(client, mlflow_run_id, settings)
+    found = find_published(client, mlflow_run_id, settings)
     try:
         text = _download(client, mlflow_run_id)
     except Exception as error:
@@ -127,7 +127,13 @@ def _download(client: MlflowClient, mlflow_run_id: str) -> str | None:
         return Path(path).read_text(encoding="utf-8")
 
 
-def _find(client: MlflowClient, mlflow_run_id: str, settings: Settings) -> Run:
+def find_published(client: MlflowClient, mlflow_run_id: str, settings: Settings) -> Run:
+    """Return a run of MLflow's.
+
+    Raises:
+        RunNotFoundError: MLflow has no such run.
+        TrackingError: MLflow cannot be reached.
+    """
     try:
         with waiting(patiently()):
             return client.get_run(mlflow_run_id)

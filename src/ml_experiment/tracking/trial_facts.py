@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ml_experiment.tracking.settings import Settings
 
 GROUP_TAG = "ml_experiment.group"
+TRIAL_TAG = "ml_experiment.trial"
 STATE_TAG = "ml_experiment.trial_state"
 PARENT_TAG = "mlflow.parentRunId"
 UNFINISHED = "unfinished"
@@ -127,7 +128,7 @@ def trial_tags(trial: TrialTale) -> dict[str, str]:
     """Return the tags that tell a trial from the others."""
     return {
         "ml_experiment.seed": str(trial.seed),
-        "ml_experiment.trial": str(trial.number),
+        TRIAL_TAG: str(trial.number),
         RUN_ID_TAG: trial.run_id,
     }
 
