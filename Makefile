@@ -1,6 +1,9 @@
 # Everything a contributor or a machine does with this repository.
 #
 #   make demo     the quickstart of the manual, in a new folder demo/
+#   make demo-uhecr    the application, examples/uhecr, in minutes
+#   make uhecr-middle  the same at the size of its results
+#   make uhecr-full    the same at the thesis' own sizes: a day
 #   make test     the tests
 #   make check    formatting, lint, types, architecture
 #   make bench    the benchmarks; fails when a limit is missed
@@ -34,7 +37,8 @@ PYTEST_WORKERS ?= 2
 PYTEST_OPTIONS ?=
 
 .PHONY: help demo test check bench docs clean lint format types layers
-.PHONY: install-demo install-test install-check install-docs
+.PHONY: demo-uhecr uhecr-middle uhecr-full
+.PHONY: install-demo install-uhecr install-test install-check install-docs
 
 help:
 	@sed -n '2,/^$$/s/^# \{0,1\}//p' Makefile
@@ -49,16 +53,18 @@ $(STAMPS)/venv:
 
 # One stamp for each set of dependencies: made again only when they change.
 $(STAMPS)/demo: EXTRAS = examples
+$(STAMPS)/uhecr: EXTRAS = uhecr
 $(STAMPS)/test: EXTRAS = test
 $(STAMPS)/check: EXTRAS = check,test
 $(STAMPS)/docs: EXTRAS = docs
-$(STAMPS)/demo $(STAMPS)/test $(STAMPS)/check $(STAMPS)/docs: \
+$(STAMPS)/demo $(STAMPS)/uhecr $(STAMPS)/test $(STAMPS)/check $(STAMPS)/docs: \
 		$(STAMPS)/venv pyproject.toml constraints.txt
 	@echo "installing ml-experiment[$(EXTRAS)] into $(VENV)"
 	@$(INSTALL) --editable '.[$(EXTRAS)]'
 	@touch $@
 
 install-demo: $(STAMPS)/demo
+install-uhecr: $(STAMPS)/uhecr
 install-test: $(STAMPS)/test
 install-check: $(STAMPS)/check
 install-docs: $(STAMPS)/docs
@@ -78,6 +84,20 @@ demo: install-demo
 	@echo '  demo/examples/experiments/svm.yaml       its configuration'
 	@echo '  demo/.ml_experiment/runs/                all that was recorded of the run'
 	@echo '  cd demo && $(BIN)/ml-experiment ui       the same in the browser'
+
+demo-uhecr: install-uhecr
+	@cd examples/uhecr && $(BIN)/python run.py --size small
+	@echo
+	@cat examples/uhecr/results-small/table.md
+	@echo
+	@echo 'Look at:'
+	@echo '  examples/uhecr/README.md                    what all of it is about'
+	@echo '  examples/uhecr/results-small/figures/       the figures, here from few trials'
+	@echo '  examples/uhecr/results/                     the same at the middle size'
+
+# Interrupted, they go on where they were.
+uhecr-middle uhecr-full: uhecr-%: install-uhecr
+	@cd examples/uhecr && $(BIN)/python run.py --size $*
 
 test: install-test
 	@$(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_OPTIONS)
