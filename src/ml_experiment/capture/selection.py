@@ -73,6 +73,11 @@ def is_debris(path: str) -> bool:
     return name in _SKIPPED_NAMES or name.endswith(_COMPILED)
 
 
+def is_in_skipped_folder(path: str) -> bool:
+    """Return whether a file, by its path in the project, lies in a folder of tools."""
+    return not _SKIPPED_FOLDERS.isdisjoint(path.split("/")[:-1])
+
+
 def is_wide(folder: Path) -> bool:
     """Return whether a folder holds more than one project: never archived whole."""
     wide = {Path("/"), Path(os.path.realpath(tempfile.gettempdir()))}

@@ -25,6 +25,7 @@ from ml_experiment.capture.git import (
 from ml_experiment.capture.selection import (
     MOST_FILES,
     is_debris,
+    is_in_skipped_folder,
     is_secret,
     is_wide,
     walk,
@@ -253,7 +254,9 @@ class SourceRecorder:
 
     def _is_of_project(self, name: str) -> bool:
         path = f"{self._root}/{name}"
-        return not path.startswith(f"{self._run_home}/") and not is_debris(name)
+        if path.startswith(f"{self._run_home}/") or is_debris(name):
+            return False
+        return not is_in_skipped_folder(name)
 
     def _write_changes(self, tree: GitTree) -> None:
         if not tree.changed:

@@ -308,6 +308,27 @@ def reproduce(
 
 
 @app.command()
+def diff(
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="A",
+            help="As for `show`; GROUP:K is trial K of a group.",
+        ),
+    ],
+    second: Annotated[str, typer.Argument(metavar="B", help="Likewise.")],
+    rtol: Annotated[
+        float, typer.Option(help="Relative difference of numbers to tolerate.")
+    ] = 0.0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+) -> None:
+    """Say how two runs compare, and what changed between them."""
+    from ml_experiment.cli.diff import diff_runs
+
+    raise typer.Exit(diff_runs(first, second, rtol=rtol, as_json=as_json))
+
+
+@app.command()
 def export(
     run: Annotated[
         str,

@@ -1,0 +1,147 @@
+"""Random numbers: seeds, the state in which each library ended, and what escapes control."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.verify.compare.answer import Cause, Row, State
+
+
+if TYPE_CHECKING:
+    from ml_experiment.verify.compare.evidence import Evidence
+
+NAME = "stochasticity"
+_PARTED_TEXT = (
+    "the random numbers of {} parted: they began alike and ended in another state"
+)
+_SEED, _USER_SEED, _ESCAPED, _PARTED = 95.0, 94.0, 58.0, 40.0
+
+
+def compare_randomness(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
+    """Compare what was random in two runs."""
+    before, after = old.part(NAME), new.part(NAME)
+    causes = [*_seeds(old, new), *_escaped(before, after)]
+    if not before or not after:
+        return (
+            Row(
+                name=NAME,
+                state=State.CHANGED if causes else State.UNKNOWN,
+                summary=causes[0].sentence if causes else "not recorded of both runs",
+                is_result=False,
+            ),
+            causes,
+        )
+    parted = _parted(before, after)
+    details = [cause.sentence for cause in causes]
+    details += [text for _, text in parted]
+    causes += [
+        Cause(aspect=NAME, sentence=text, hint=_where(library, after), weight=_PARTED)
+        for library, text in parted
+    ]
+    count = len(_states(before))
+    if parted or any(cause.weight >= _USER_SEED for cause in causes):
+        state, summary = State.CHANGED, details[0]
+    else:
+        ends = f"{count} generator{'s' if count != 1 else ''}"
+        state = State.SAME
+        summary = f"seed {old.manifest.seed}; {ends} ended in the same state"
+    return Row(name=NAME, state=state, summary=summary, details=tuple(details)), causes
+
+
+def _seeds(old: Evidence, new: Evidence) -> list[Cause]:
+    found = []
+    if old.manifest.seed != new.manifest.seed:
+        how = " (drawn, as none was given)" if new.manifest.seed_drawn else ""
+        found.append(
+            Cause(
+                aspect=NAME,
+                sentence=f"the seed was {old.manifest.seed} and is "
+                f"{new.manifest.seed}{how}",
+                hint=f"--seed {old.manifest.seed} gives the first run's",
+                weight=_SEED,
+            )
+        )
+    before, after = _user_seeds(old), _user_seeds(new)
+    if before != after:
+        found.append(
+            Cause(
+                aspect=NAME,
+                sentence="the script seeded with other values: "
+                f"{_shown(before - after)} before, {_shown(after - before)} now",
+                hint="a seed that comes from the clock or the system is another each time",
+                weight=_USER_SEED,
+            )
+        )
+    return found
+
+
+def _user_seeds(side: Evidence) -> set[str]:
+    return {f"{each.get('call')}({each.get('value')})" for each in side.user_seeds}
+
+
+def _shown(calls: set[str]) -> str:
+    return ", ".join(sorted(calls)[:3]) or "none"
+
+
+def _escaped(before: dict[str, Any], after: dict[str, Any]) -> list[Cause]:
+    """Return what draws from the system in either run, beyond our control."""
+    seen: dict[str, str] = {}
+    for part in (before, after):
+        for each in part.get("uncontrolled") or []:
+            call = str(each.get("call") or each.get("what") or each)
+            seen.setdefault(call, str(each.get("where") or ""))
+    return [
+        Cause(
+            aspect=NAME,
+            sentence=f"{call} draws from the operating system"
+            + (f" at {where}" if where else ""),
+            hint="no seed can repeat it; `ml-experiment check` says what to use instead",
+            weight=_ESCAPED,
+        )
+        for call, where in seen.items()
+    ]
+
+
+def _states(part: dict[str, Any]) -> dict[str, Any]:
+    """Return the end states by library, and by place of each unseeded generator."""
+    found: dict[str, Any] = dict(part.get("end_states") or {})
+    for library, generators in (part.get("generators") or {}).items():
+        for number, each in enumerate(generators):
+            found[f"{library} generator {number} of {each.get('where')}"] = each.get(
+                "state"
+            )
+    return found
+
+
+def _parted(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the libraries whose streams were consumed differently.
+
+    A library that only one of the runs has loaded says nothing: it may never have drawn.
+    """
+    if before.get("seed") != after.get("seed"):
+        return []  # other streams altogether
+    one, other = _states(before), _states(after)
+    found = [
+        (name.partition(" ")[0], _PARTED_TEXT.format(name))
+        for name in one
+        if name in other and one[name] != other[name]
+    ]
+    counts = [
+        {name: len(each) for name, each in (part.get("generators") or {}).items()}
+        for part in (before, after)
+    ]
+    if counts[0] != counts[1]:
+        found.append(
+            ("numpy", f"other unseeded generators: {counts[0]} and {counts[1]}")
+        )
+    return found
+
+
+def _where(library: str, part: dict[str, Any]) -> str:
+    places = [
+        str(each.get("where"))
+        for each in (part.get("generators") or {}).get(library, [])
+        if each.get("where")
+    ]
+    place = f" (created at {', '.join(places[:3])})" if places else ""
+    return f"look where the script draws with {library}{place}, and how often"

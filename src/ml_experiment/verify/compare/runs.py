@@ -1,0 +1,206 @@
+"""Compare two runs: the verdict by what came out, the causes by what went in."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from ml_experiment.verify.compare.answer import (
+    Cause,
+    Comparison,
+    Noise,
+    Row,
+    State,
+    Verdict,
+)
+from ml_experiment.verify.compare.artifacts import compare_artifacts
+from ml_experiment.verify.compare.console import compare_console
+from ml_experiment.verify.compare.environment import (
+    compare_hardware,
+    compare_software,
+    compare_switches,
+)
+from ml_experiment.verify.compare.evidence import GROUP, Evidence, read_evidence
+from ml_experiment.verify.compare.inputs import (
+    compare_code,
+    compare_data,
+    compare_params,
+    compare_splits,
+)
+from ml_experiment.verify.compare.metrics import compare_metrics
+from ml_experiment.verify.compare.outcomes import compare_outcomes
+from ml_experiment.verify.compare.randomness import compare_randomness
+
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from ml_experiment.record.directory import RunDirectory
+
+_LEAST = 16.0  # lighter causes are no more than coincidences
+
+
+def compare_runs(
+    old: RunDirectory,
+    new: RunDirectory,
+    *,
+    rtol: float = 0.0,
+    noise: Noise | None = None,
+    volatile: Collection[str] = (),
+    findings: Sequence[Cause] = (),
+) -> Comparison:
+    """Compare two runs, two groups, or two trials.
+
+    Args:
+        old: The first run; in a reproduction, the recorded one.
+        new: The second run.
+        rtol: Relative difference of numbers that is tolerated, of the larger of the two.
+        noise: Between which values runs of this machine lie, by name and step.
+        volatile: Artifacts that differ whenever the run is repeated.
+        findings: Causes that the caller has found before.
+
+    Raises:
+        RecordError: One of them is no run directory.
+    """
+    before, after = read_evidence(old), read_evidence(new)
+    if GROUP in {before.manifest.kind, after.manifest.kind}:
+        from ml_experiment.verify.compare.groups import compare_groups
+
+        return compare_groups(before, after, rtol=rtol, findings=findings)
+    results, warnings = compare_results(
+        before, after, rtol=rtol, noise=noise, volatile=volatile
+    )
+    inputs, causes = compare_inputs(before, after)
+    rows = (*results, *inputs, compare_console(before, after))
+    verdict, reason = judge(before, after, rows)
+    if noise is not None and verdict is Verdict.WITHIN_TOLERANCE:
+        reason += (
+            "; it differs no more than runs of this machine differ from each other"
+        )
+    return Comparison(
+        verdict=verdict,
+        reason=reason,
+        old=before.manifest.run_id,
+        new=after.manifest.run_id,
+        rows=rows,
+        causes=ranked(verdict, [*findings, *causes]),
+        warnings=(*warnings, *_parted(verdict, rows)),
+    )
+
+
+def compare_results(
+    old: Evidence,
+    new: Evidence,
+    *,
+    rtol: float = 0.0,
+    noise: Noise | None = None,
+    volatile: Collection[str] = (),
+) -> tuple[list[Row], list[str]]:
+    """Compare what came out of two runs; return rows, and warnings."""
+    partial = not old.is_whole
+    metrics, warnings = compare_metrics(
+        old.metrics, new.metrics, rtol=rtol, noise=noise, partial=partial
+    )
+    artifacts = compare_artifacts(
+        old, new, rtol=rtol, volatile=volatile, partial=partial
+    )
+    return [compare_outcomes(old, new), metrics, artifacts], warnings
+
+
+def compare_inputs(old: Evidence, new: Evidence) -> tuple[list[Row], list[Cause]]:
+    """Compare what went into two runs; return rows, and what may be causes."""
+    rows: list[Row] = []
+    causes: list[Cause] = []
+    for compare in (
+        compare_randomness,
+        compare_params,
+        compare_code,
+        compare_data,
+        compare_splits,
+        compare_software,
+        compare_switches,
+        compare_hardware,
+    ):
+        row, found = compare(old, new)
+        rows.append(row)
+        causes.extend(found)
+    return rows, causes
+
+
+def judge(old: Evidence, new: Evidence, rows: Sequence[Row]) -> tuple[Verdict, str]:
+    """Return the verdict of the rows that are results, and why."""
+    results = [row for row in rows if row.is_result]
+    changed = [row for row in results if row.state is State.CHANGED]
+    unknown = [row for row in results if row.state is State.UNKNOWN]
+    close = [row for row in results if row.state is State.CLOSE]
+    if changed:
+        said = "; ".join(f"{row.name}: {row.summary}" for row in changed)
+        return Verdict.DIFFERENT, said
+    if not old.metrics and not old.artifacts and not _said_enough(old, rows):
+        return (
+            Verdict.NOT_COMPARABLE,
+            "the first run left no metrics, no artifacts and no state of a generator",
+        )
+    if unknown:
+        said = "; ".join(f"{row.name}: {row.summary}" for row in unknown)
+        return Verdict.NOT_COMPARABLE, said
+    so_far = "" if old.is_whole else ", as far as the first run got"
+    if close:
+        said = "; ".join(f"{row.name}: {row.summary}" for row in close)
+        return Verdict.WITHIN_TOLERANCE, f"{said}{so_far}"
+    if not old.metrics and not old.artifacts:
+        return _by_the_rest(rows, so_far)
+    del new
+    return Verdict.IDENTICAL, f"every metric and every artifact is the same{so_far}"
+
+
+def _said_enough(old: Evidence, rows: Sequence[Row]) -> bool:
+    """Return whether a run without results can be compared by how it ended."""
+    if old.outcome is not None and old.outcome.status == "FAILED":
+        return True
+    random = next((row for row in rows if row.name == "stochasticity"), None)
+    return random is not None and random.state is not State.UNKNOWN
+
+
+def _by_the_rest(rows: Sequence[Row], so_far: str) -> tuple[Verdict, str]:
+    """Judge a run that gave nothing by its random numbers and by what it said."""
+    for row in rows:
+        if row.name in {"stochasticity", "console"} and row.state is State.CHANGED:
+            return Verdict.DIFFERENT, f"{row.name}: {row.summary}"
+    said = f"it ended, drew random numbers and printed the same{so_far}"
+    return Verdict.IDENTICAL, f"{said}; there are no metrics or artifacts"
+
+
+def _parted(verdict: Verdict, rows: Sequence[Row]) -> list[str]:
+    """Warn of what is the same although not everything before it was."""
+    if verdict is not Verdict.IDENTICAL:
+        return []
+    return [
+        f"the results are the same although {row.name} is not: {row.summary}"
+        for row in rows
+        if not row.is_result and row.state is State.CHANGED and row.name != "console"
+    ]
+
+
+def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
+    """Return the causes of a difference, the likeliest first; none if there is none."""
+    if verdict is Verdict.IDENTICAL:
+        return ()
+    found = sorted(causes, key=lambda cause: -cause.weight)
+    if not any(cause.weight >= _LEAST for cause in found):
+        found.append(
+            Cause(
+                aspect="stochasticity",
+                sentence="nothing that is recorded has changed, so something is not "
+                "controlled: threads that race, a clock, a network, a device",
+                hint="`ml-experiment check` looks for it; --repeats N measures it",
+                weight=_LEAST,
+            )
+        )
+        found.sort(key=lambda cause: -cause.weight)
+    unique = {cause.sentence: cause for cause in reversed(found)}
+    ordered = sorted(unique.values(), key=lambda cause: -cause.weight)
+    return tuple(
+        dataclasses.replace(cause, rank=rank)
+        for rank, cause in enumerate(ordered, start=1)
+    )
