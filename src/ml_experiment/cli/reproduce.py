@@ -53,6 +53,7 @@ def reproduce_run(name: str, options: dict[str, Any]) -> int:
         top = stack.enter_context(scratch_folder(keep=options["keep"]))
         try:
             subject = _subject(name, options["trial"], environment, top)
+            _check_group(subject, options)
             wish = _wish(options, environment)
             return _reproduce(subject, wish, options, top)
         except NotReproducibleError as error:
@@ -80,6 +81,22 @@ def _check(options: dict[str, Any]) -> None:
     for folder in options["data"]:
         if not Path(folder).is_dir():
             raise ConfigError(f"got {folder}, which is not a folder", source="--data")
+
+
+def _check_group(subject: Subject, options: dict[str, Any]) -> None:
+    """Refuse what means nothing for a group, or for anything else."""
+    is_group = read_manifest(subject.run).kind == "group"
+    if is_group and subject.trial is None and options["repeats"] > 1:
+        raise ConfigError(
+            "a group is not repeated: what noise does to a search is another search",
+            source="--repeats",
+            hint="--trial K repeats one trial of it",
+        )
+    if options["workers"] is not None and not is_group:
+        raise ConfigError(
+            f"{subject.run.run_id} is no group, so it has no workers",
+            source="--workers",
+        )
 
 
 def _wish(options: dict[str, Any], environment: Environment) -> Wish:

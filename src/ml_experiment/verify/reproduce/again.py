@@ -11,7 +11,11 @@ from ml_experiment.supervise.recover import recover
 from ml_experiment.verify.reproduce.attempt import prepare, run_once
 from ml_experiment.verify.reproduce.facts import read_facts
 from ml_experiment.verify.reproduce.findings import data_causes
-from ml_experiment.verify.reproduce.noise import measured_noise
+from ml_experiment.verify.reproduce.noise import (
+    measured_noise,
+    shown_noise,
+    volatile_artifacts,
+)
 
 
 if TYPE_CHECKING:
@@ -70,11 +74,19 @@ def reproduce(subject: Subject, wish: Wish, *, rtol: float, top: Path) -> Result
         runs.append(run)
         closed.append(end)
     old, new = _pair(subject, runs[0])
-    noise = None
+    noise, volatile = None, frozenset[str]()
     if len(runs) >= _FEWEST_FOR_NOISE:
-        noise = measured_noise([_pair(subject, run)[1] for run in runs])
+        repeated = [_pair(subject, run)[1] for run in runs]
+        noise, volatile = measured_noise(repeated), volatile_artifacts(repeated)
+        for line in shown_noise(repeated, old):
+            wish.say(line)
     comparison = compare_runs(
-        old, new, rtol=rtol, noise=noise, findings=data_causes(work.changed_data)
+        old,
+        new,
+        rtol=rtol,
+        noise=noise,
+        volatile=volatile,
+        findings=data_causes(work.changed_data, facts.manifest.cwd),
     )
     return Result(run=runs[0], closed=closed, comparison=comparison)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 
@@ -11,20 +12,32 @@ if TYPE_CHECKING:
     from ml_experiment.verify.compare import Cause
     from ml_experiment.verify.reproduce.data import Found
 
+_WEIGHT = 100.0  # it was found before anything ran
 
-def data_causes(changed: Sequence[Found]) -> list[Cause]:
-    """Return a cause for each data file that is no longer what it was."""
+
+def data_causes(changed: Sequence[Found], cwd: str) -> list[Cause]:
+    """Return a cause for each data file that is no longer what it was.
+
+    Args:
+        changed: The files.
+        cwd: Working directory of the earlier run.
+    """
     if not changed:
         return []
     from ml_experiment.verify.compare import Cause
 
     return [
         Cause(
-            rank=1,
-            aspect="data_set",
-            sentence=f"the data file {each.input.path} has changed since it was recorded",
+            aspect="data set",
+            sentence=f"the data file {_label(each, cwd)} has changed",
             hint=f"{each.source} was read; --data DIR names a folder that has it as it was",
-            weight=100.0,
+            weight=_WEIGHT,
         )
         for each in changed
     ]
+
+
+def _label(found: Found, cwd: str) -> str:
+    """Return the name by which the comparison knows a file."""
+    path = PurePath(found.input.path)
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else path.name

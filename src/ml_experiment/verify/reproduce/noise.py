@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
 
+_SHOWN = 12
+
 Point = tuple[str, int | None]
 
 
@@ -56,3 +58,38 @@ def _widened(values: Sequence[float]) -> tuple[float, float]:
     lowest, highest = min(numbers), max(numbers)
     width = highest - lowest
     return lowest - width, highest + width
+
+
+def volatile_artifacts(runs: Sequence[RunDirectory]) -> frozenset[str]:
+    """Return the names of the artifacts that were not the same in all runs."""
+    seen: dict[str, set[str]] = {}
+    for run in runs:
+        for event in read_journal(run.journal):
+            if event["event"] == "artifact":
+                seen.setdefault(str(event["name"]), set()).add(str(event["sha256"]))
+    return frozenset(name for name, digests in seen.items() if len(digests) > 1)
+
+
+def shown_noise(runs: Sequence[RunDirectory], old: RunDirectory) -> list[str]:
+    """Return what was measured, a line for each metric as it was at its last step.
+
+    Args:
+        runs: The repetitions.
+        old: The recorded run.
+    """
+    last: dict[str, Point] = {}
+    recorded = _values(old)
+    measured = [_values(run) for run in runs]
+    for point in recorded:
+        last[point[0]] = point
+    lines = [f"noise, measured by {len(runs)} runs:"]
+    for name, point in list(last.items())[:_SHOWN]:
+        values = [values[point] for values in measured if point in values]
+        if values:
+            lines.append(
+                f"  {name}: {min(values):.9g} to {max(values):.9g}, recorded "
+                f"{recorded[point]:.9g}"
+            )
+    if len(last) > _SHOWN:
+        lines.append(f"  and {len(last) - _SHOWN} more metrics")
+    return lines
