@@ -61,13 +61,15 @@ def read_off(traces):
 def window(peaks):
     """Return first and last bin of the signal, and whether there is any.
 
-    From the first to the last bin that begins three of which two are above threshold.
+    A bin belongs to it if it is above threshold and one of the next two, or of the two
+    before, is so too: what noise does alone is left out.
     """
-    over = (peaks > IN_WINDOW).view(np.int8)
-    begins = (over[:, :-2] + over[:, 1:-1] + over[:, 2:]) >= 2
-    first = begins.argmax(axis=1)
-    last = begins.shape[1] - 1 - begins[:, ::-1].argmax(axis=1)
-    return first, last, begins.any(axis=1)
+    over = np.pad(peaks > IN_WINDOW, ((0, 0), (2, 2)))
+    near = over[:, :-4] | over[:, 1:-3] | over[:, 3:-1] | over[:, 4:]
+    steady = over[:, 2:-2] & near
+    first = steady.argmax(axis=1)
+    last = steady.shape[1] - 1 - steady[:, ::-1].argmax(axis=1)
+    return first, last, steady.any(axis=1)
 
 
 def has_triggered(peaks):

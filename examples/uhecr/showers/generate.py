@@ -10,7 +10,7 @@ from showers.signals import beyond_maximum
 
 
 BATCH = 1000  # showers at a time: about 3000 traces, 50 MB
-MOST_THROWS = 1000
+MOST_THROWS = 1000  # of a shower; as many as numbers of events have room for
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,13 @@ def generate(
         one_each: At most one station of each shower.
 
     Raises:
+        ValueError: Of ``showers`` showers one each cannot be ``rows`` stations.
         RuntimeError: There are not that many stations to be had.
     """
+    if one_each and rows > showers:
+        raise ValueError(
+            f"rows: got {rows}; allowed: up to {showers}, one of each shower"
+        )
     entropy = list(np.atleast_1d(seed))
     rng = np.random.default_rng([*entropy, primaries.MASSES[primary]])
     directions = np.random.default_rng([*entropy, 0]) if paired else rng
@@ -67,6 +72,8 @@ def generate(
     samples, found = [], 0
     taken = np.zeros(showers, dtype=bool)
     for throw, batch in _batches(rng, showers, rows):
+        if one_each:
+            batch = batch[~taken[batch]]
         sample = _throw(rng, library, batch, throw)
         if one_each:
             sample = _first_of_each(sample, taken)
