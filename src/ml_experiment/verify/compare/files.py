@@ -1,37 +1,173 @@
-"""What differs between two files: to be replaced by the real thing, bytes only for now."""
+"""Compare two files or folders: by their bytes, and if these differ by what they say."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
+import contextlib
 from typing import TYPE_CHECKING
+
+from ml_experiment.verify.compare.finding import (
+    SAME,
+    Finding,
+    Sameness,
+    combined,
+    different,
+    named_parts,
+)
+from ml_experiment.verify.compare.formats.archives import (
+    compare_archives,
+    compare_compressed,
+    compare_hdf5,
+    compare_parquet,
+)
+from ml_experiment.verify.compare.formats.numbers import compare_npy
+from ml_experiment.verify.compare.formats.pickles import compare_pickles
+from ml_experiment.verify.compare.formats.pictures import (
+    PNG,
+    compare_pdf,
+    compare_pixels,
+    compare_png,
+)
+from ml_experiment.verify.compare.formats.texts import compare_markup, compare_texts
 
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+__all__ = ["Finding", "Sameness", "compare_bytes", "compare_files"]
 
-class Sameness(StrEnum):
-    """How alike two files are."""
-
-    SAME = "same"
-    SAME_CONTENT = "same content"
-    CLOSE = "close"
-    DIFFERENT = "different"
-
-
-@dataclass(frozen=True, kw_only=True)
-class FileDifference:
-    """What differs."""
-
-    sameness: Sameness
-    summary: str
-    largest_relative: float | None = None
+_LARGEST = 500_000_000  # bytes: what is larger is compared by its bytes alone
+_BLOCK = 1 << 20
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_PACKED = (
+    *(b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"]\x00\x00"),
+    *(b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"),  # zlib, as joblib writes it
+)
+_PICTURES = (b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
+_MARKUP = frozenset({"svg", "html", "htm", "xml", "xhtml"})
 
 
-def compare_files(old: Path, new: Path, *, rtol: float = 0.0) -> FileDifference:
-    """Compare two files or folders."""
-    del rtol
-    if old.is_file() and new.is_file() and old.read_bytes() == new.read_bytes():
-        return FileDifference(sameness=Sameness.SAME, summary="same bytes")
-    return FileDifference(sameness=Sameness.DIFFERENT, summary="other bytes")
+def compare_files(old: Path, new: Path, *, rtol: float = 0.0) -> Finding:
+    """Compare two files or folders.
+
+    Args:
+        old: The first.
+        new: The second.
+        rtol: Relative difference that is tolerated of numbers in them.
+    """
+    if old.is_dir() != new.is_dir():
+        return different("a folder and a file")
+    if not old.is_dir():
+        return _compare_two(old, new, rtol)
+    sides = [
+        {
+            path.relative_to(top).as_posix(): path
+            for path in sorted(top.rglob("*"))
+            if path.is_file()
+        }
+        for top in (old, new)
+    ]
+    both, found = named_parts(*sides)
+    found += [
+        (name, _compare_two(sides[0][name], sides[1][name], rtol)) for name in both
+    ]
+    return combined(found)
+
+
+def _compare_two(old: Path, new: Path, rtol: float) -> Finding:
+    sizes = old.stat().st_size, new.stat().st_size
+    if max(sizes) > _LARGEST:
+        return _compare_large(old, new, sizes)
+    return compare_bytes(old.name, old.read_bytes(), new.read_bytes(), rtol)
+
+
+def _compare_large(old: Path, new: Path, sizes: tuple[int, int]) -> Finding:
+    if sizes[0] != sizes[1]:
+        return different(f"{sizes[0]} and {sizes[1]} bytes")
+    position = 0
+    with old.open("rb") as one, new.open("rb") as other:
+        while block := one.read(_BLOCK):
+            if block != other.read(_BLOCK):
+                return different(f"other bytes from about byte {position} on")
+            position += len(block)
+    return SAME
+
+
+def compare_bytes(name: str, old: bytes, new: bytes, rtol: float) -> Finding:
+    """Compare the contents of two files.
+
+    Args:
+        name: Name of the file.
+        old: Content of the first.
+        new: Content of the second.
+        rtol: Relative difference that is tolerated of numbers in them.
+    """
+    if old == new:
+        return SAME
+    found = None
+    # A broken file may fail in any way, and its bytes can be compared nevertheless.
+    with contextlib.suppress(Exception):
+        found = _by_format(name, old, new, rtol)
+    return found or _raw(old, new)
+
+
+def _by_format(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+    """Compare by what both say that they are; ``None`` if that leads to nothing."""
+
+    def both(*heads: bytes) -> bool:
+        return old.startswith(heads) and new.startswith(heads)
+
+    found: Finding | None = None
+    if both(PNG):
+        found = compare_png(name, old, new, rtol)
+    elif both(b"%PDF"):
+        found = compare_pdf(name, old, new, rtol)
+    elif both(b"\x93NUMPY"):
+        found = compare_npy(name, old, new, rtol)
+    elif both(b"\x89HDF\r\n"):
+        found = compare_hdf5(name, old, new, rtol)
+    elif both(b"PAR1"):
+        found = compare_parquet(name, old, new, rtol)
+    elif both(*_ZIP):
+        found = compare_archives(name, old, new, rtol, compare_bytes)
+    elif both(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
+        found = compare_pickles(name, old, new, rtol, compare_bytes)
+    elif both(*_PICTURES):
+        found = compare_pixels(old, new)
+    elif both(*_PACKED):
+        found = compare_compressed(name, old, new, rtol, compare_bytes)
+    if found is None:
+        found = _as_text(name, old, new, rtol)
+    if found is None and (_is_tar(old) and _is_tar(new)):
+        found = compare_archives(name, old, new, rtol, compare_bytes)
+    return found
+
+
+def _as_text(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+    if name.rpartition(".")[2].lower() in _MARKUP or old.lstrip()[:5] in {
+        b"<?xml",
+        b"<html",
+        b"<!DOC",
+        b"<svg ",
+    }:
+        return compare_markup(name, old, new, rtol)
+    return compare_texts(name, old, new, rtol, compare_bytes)
+
+
+def _is_tar(data: bytes) -> bool:
+    return data[257:262] == b"ustar"
+
+
+def _raw(old: bytes, new: bytes) -> Finding:
+    if len(old) != len(new):
+        return different(f"{len(old)} and {len(new)} bytes")
+    first, count = _apart(old, new)
+    return different(f"{count} of {len(old)} bytes differ, the first at {first}")
+
+
+def _apart(old: bytes, new: bytes) -> tuple[int, int]:
+    """Return the first byte that differs, and how many do."""
+    import numpy as np
+
+    before, after = (np.frombuffer(each, np.uint8) for each in (old, new))
+    places = np.flatnonzero(before != after)
+    return int(places[0]), len(places)

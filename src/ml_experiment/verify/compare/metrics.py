@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ml_experiment.verify.compare.answer import Noise, Row, State
+from ml_experiment.verify.compare.measured import looks_measured
 
 
 if TYPE_CHECKING:
@@ -15,19 +15,7 @@ if TYPE_CHECKING:
 
 Point = tuple[str, int | None, float]
 
-# What is measured with a clock, or of the machine, is another at every run.
-_MEASURED = re.compile(
-    r"(^|[_\W])(time|times|seconds?|secs?|duration|elapsed|runtime|latency|fps|"
-    r"milliseconds|throughput|per_sec(ond)?|rss|memory(_mb)?)($|[_\W])",
-    re.IGNORECASE,
-)
 _ORDER = (State.SAME, State.CLOSE, State.CHANGED)
-
-
-def looks_measured(name: str) -> bool:
-    """Return whether a metric of that name is the time or the memory that a run took."""
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)
-    return _MEASURED.search(spaced) is not None
 
 
 @dataclass

@@ -1,0 +1,1 @@
+"""What differs inside two files, format by format."""

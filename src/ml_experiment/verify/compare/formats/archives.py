@@ -1,0 +1,160 @@
+"""Archives and containers, member by member: zip, tar, gzip, HDF5, Parquet."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import importlib
+import io
+import lzma
+import tarfile
+import zipfile
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.verify.compare.finding import (
+    Comparer,
+    Finding,
+    combined,
+    named_parts,
+    same_but,
+)
+from ml_experiment.verify.compare.formats.checkpoints import (
+    TENSORS,
+    compare_checkpoints,
+)
+from ml_experiment.verify.compare.formats.numbers import compare_arrays
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LARGEST = 1_000_000_000  # bytes, unpacked
+
+
+def compare_members(
+    old: Mapping[str, bytes], new: Mapping[str, bytes], rtol: float, compare: Comparer
+) -> Finding:
+    """Compare the members of two archives by name."""
+    both, found = named_parts(old, new)
+    found += [(name, compare(name, old[name], new[name], rtol)) for name in both]
+    return combined(found)
+
+
+def compare_archives(
+    name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
+) -> Finding | None:
+    """Compare two archives of one kind; ``None`` if they cannot be opened."""
+    for read in (_zip_members, _tar_members):
+        try:
+            before, after = read(old), read(new)
+        except (OSError, ValueError, zipfile.BadZipFile, tarfile.TarError, EOFError):
+            continue
+        found = None
+        if TENSORS in before and TENSORS in after:
+            found = compare_checkpoints(before, after, rtol, compare)
+        if found is None:
+            found = compare_members(before, after, rtol, compare)
+        return found if found.sameness else same_but("the times in the archive")
+    del name
+    return None
+
+
+def _zip_members(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [each for each in archive.infolist() if not each.is_dir()]
+        if sum(each.file_size for each in members) > _LARGEST:
+            raise ValueError("too large")
+        try:
+            found = {each.filename: archive.read(each) for each in members}
+        except (RuntimeError, NotImplementedError, zlib.error) as error:
+            raise ValueError(str(error)) from error
+    return _without_common_top(found)
+
+
+def _tar_members(data: bytes) -> dict[str, bytes]:
+    found = {}
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        for each in archive.getmembers():
+            file = archive.extractfile(each) if each.isfile() else None
+            if file is not None:
+                found[each.name] = file.read()
+    return found
+
+
+def _without_common_top(members: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out a folder that holds all: PyTorch calls it as the file was called."""
+    tops = {name.partition("/")[0] for name in members}
+    if len(tops) != 1 or any("/" not in name for name in members):
+        return members
+    return {name.partition("/")[2]: content for name, content in members.items()}
+
+
+def compare_compressed(
+    name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
+) -> Finding | None:
+    """Compare what two compressed files hold; ``None`` if they are not compressed."""
+    for unpack in (gzip.decompress, bz2.decompress, lzma.decompress, _inflated):
+        try:
+            before, after = unpack(old), unpack(new)
+        except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError):
+            continue
+        inner = name.rpartition(".")[0] or name
+        found = compare(inner, before, after, rtol)
+        return found if found.sameness else same_but("the time, or how it was packed")
+    return None
+
+
+def _inflated(data: bytes) -> bytes:
+    return zlib.decompress(data)
+
+
+def compare_hdf5(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+    """Compare two HDF5 files, array by array; ``None`` if h5py is not installed."""
+    del name
+    try:
+        h5py = importlib.import_module("h5py")
+
+        before, after = _hdf5_arrays(h5py, old), _hdf5_arrays(h5py, new)
+    except (ImportError, OSError, ValueError, KeyError):
+        return None
+    both, found = named_parts(before, after)
+    found += [(key, compare_arrays(before[key], after[key], rtol)) for key in both]
+    result = combined(found)
+    return result if result.sameness else same_but("how it was stored")
+
+
+def _hdf5_arrays(h5py: Any, data: bytes) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    def visit(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
+    import numpy as np
+
+    with h5py.File(io.BytesIO(data), "r") as file:
+        file.visititems(visit)
+    return {key: np.asarray(value) for key, value in found.items()}
+
+
+def compare_parquet(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+    """Compare two Parquet files, column by column; ``None`` if they cannot be read."""
+    del name
+    try:
+        reader = importlib.import_module("pyarrow.parquet")
+
+        tables = [reader.read_table(io.BytesIO(each)) for each in (old, new)]
+    except (ImportError, OSError, ValueError):
+        return None
+    before, after = (
+        {
+            key: table.column(key).to_numpy(zero_copy_only=False)
+            for key in table.column_names
+        }
+        for table in tables
+    )
+    both, found = named_parts(before, after)
+    found += [(key, compare_arrays(before[key], after[key], rtol)) for key in both]
+    result = combined(found)
+    return result if result.sameness else same_but("how it was stored")

@@ -1,0 +1,67 @@
+"""Files of PyTorch: which tensor differs, and how far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ml_experiment.verify.compare.formats.pickles import compare_symbols
+from ml_experiment.verify.compare.formats.symbols import Made, Symbol, read_symbols
+
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ml_experiment.verify.compare.finding import Comparer, Finding
+
+TENSORS = "data.pkl"
+_NUMBERS = "data/"
+_TYPES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
+}
+
+
+def compare_checkpoints(
+    old: Mapping[str, bytes], new: Mapping[str, bytes], rtol: float, compare: Comparer
+) -> Finding | None:
+    """Compare what ``torch.save`` wrote, by the members of its archive.
+
+    Args:
+        old: Members of the first, by name.
+        new: Members of the second.
+        rtol: Relative difference that is tolerated of numbers.
+        compare: Compares bytes that are found in them.
+
+    Returns:
+        What differs; ``None`` if they are something else.
+    """
+    try:
+        before, after = (_whole(each) for each in (old, new))
+        return compare_symbols(before, after, rtol, compare)
+    except (ValueError, KeyError, RecursionError):
+        return None
+
+
+def _whole(members: Mapping[str, bytes]) -> Any:
+    """Return what was saved, with the numbers of its tensors in their places."""
+    found: list[Made] = []
+    saved = read_symbols(members[TENSORS], found)
+    for made in found:
+        made.raw = _numbers(made, members)
+    return saved
+
+
+def _numbers(made: Made, members: Mapping[str, bytes]) -> Any:
+    import numpy as np
+
+    kind, key = made.args[1], str(made.args[2])
+    name = kind.name.rpartition(".")[2] if isinstance(kind, Symbol) else ""
+    # A type that NumPy does not know, such as bfloat16, byte by byte.
+    return np.frombuffer(members[_NUMBERS + key], _TYPES.get(name, "u1"))

@@ -1,0 +1,422 @@
+"""What is said of two files that are not the same byte for byte."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import pickle
+import random
+import zipfile
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import h5py
+import joblib
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import GridSearchCV
+from sklearn.tree import DecisionTreeClassifier
+
+from ml_experiment.verify.compare.files import (
+    Finding,
+    Sameness,
+    compare_bytes,
+    compare_files,
+)
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+mpl.use("Agg")
+
+
+def _drawn(kind: str, values: list[float], moment: int, **notes: str) -> bytes:
+    """Return a figure as it is saved at a moment."""
+    figure = Figure(figsize=(2, 1.5))
+    figure.subplots().plot(values, marker="o")
+    date = datetime.fromtimestamp(moment, UTC)
+    metadata: Any = {
+        "svg": {"Date": date.isoformat()},
+        "pdf": {"CreationDate": date},
+        "png": notes,
+    }[kind]
+    file = io.BytesIO()
+    figure.savefig(file, format=kind, metadata=metadata)
+    return file.getvalue()
+
+
+def _written(write: Callable[[io.BytesIO], object]) -> bytes:
+    file = io.BytesIO()
+    write(file)
+    return file.getvalue()
+
+
+def _zipped(members: dict[str, bytes], year: int) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(name, (year, 1, 1, 0, 0, 0)), content)
+    return file.getvalue()
+
+
+def _compare(name: str, old: bytes, new: bytes, rtol: float = 0.0) -> Finding:
+    """Compare both ways, which must give the same."""
+    found = compare_bytes(name, old, new, rtol)
+    assert compare_bytes(name, new, old, rtol).sameness is found.sameness
+    return found
+
+
+@pytest.mark.parametrize("kind", ["svg", "pdf"])
+def test_a_figure_drawn_again_is_the_same(kind: str) -> None:
+    """Only the date, and random names of its parts, are others."""
+    old, new = _drawn(kind, [1, 3, 2], 10**9), _drawn(kind, [1, 3, 2], 2 * 10**9)
+
+    found = _compare(f"figure.{kind}", old, new)
+
+    assert old != new
+    assert found.sameness is Sameness.SAME_CONTENT
+    assert "date" in found.summary
+
+
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf"])
+def test_another_figure_is_different(kind: str) -> None:
+    """A point that has moved is seen in each format."""
+    old, new = _drawn(kind, [1, 3, 2], 10**9), _drawn(kind, [1, 3, 1], 10**9)
+
+    assert _compare(f"figure.{kind}", old, new).sameness is Sameness.DIFFERENT
+
+
+def test_a_picture_with_other_notes_is_the_same() -> None:
+    """The version of the library that drew it is in the file, and not in the picture."""
+    old = _drawn("png", [1, 2], 0, Software="one")
+    new = _drawn("png", [1, 2], 0, Software="another")
+
+    assert _compare("figure.png", old, new).sameness is Sameness.SAME_CONTENT
+
+
+def test_pixels_that_differ_are_counted() -> None:
+    """How many, and how far, says whether to look for it."""
+    found = _compare("a.png", _drawn("png", [1, 2], 0), _drawn("png", [2, 1], 0))
+
+    assert "pixels differ, by at most" in found.summary
+
+
+def _forest(seed: int) -> RandomForestClassifier:
+    features, target = load_iris(return_X_y=True)
+    return RandomForestClassifier(3, random_state=seed).fit(features, target)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        pickle.dump,
+        lambda model, file: pickle.dump(model, file, protocol=2),
+        joblib.dump,
+        lambda model, file: joblib.dump(model, file, compress=3),
+    ],
+    ids=["pickle", "pickle-2", "joblib", "joblib-compressed"],
+)
+def test_the_attribute_of_a_model_that_differs_is_named(write: Any) -> None:
+    """A model is taken apart as far as its arrays."""
+    old, new = (_written(partial(write, _forest(seed))) for seed in (0, 1))
+
+    found = _compare("model.bin", old, new)
+
+    assert found.sameness is Sameness.DIFFERENT
+    assert "random_state: 0 and 1" in found.summary
+    assert "estimators_[0].tree_" in found.summary
+
+
+def test_arrays_inside_of_a_model_are_measured() -> None:
+    """The largest difference is that of the numbers, not of their bytes."""
+    old = pickle.dumps({"weights": np.array([1.0, 2.0])})
+    new = pickle.dumps({"weights": np.array([1.0, 2.5])})
+
+    found = _compare("model.pkl", old, new)
+
+    assert found.summary.endswith("1 of 2 values differ, by at most 0.5 (0.2 relative)")
+    assert _compare("model.pkl", old, new, 0.25).sameness is Sameness.CLOSE
+
+
+def test_protocols_of_pickle_are_no_difference() -> None:
+    """What is in a pickle counts, not how it was written."""
+    model = DecisionTreeClassifier().fit([[0.0], [1.0]], [0, 1])
+
+    found = _compare("m.pkl", pickle.dumps(model, 2), pickle.dumps(model, 5))
+
+    assert found.sameness is Sameness.SAME_CONTENT
+
+
+def test_times_of_fitting_are_no_difference() -> None:
+    """A search notes how long it took, which is another time each time."""
+    features, target = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(random_state=0)
+    old, new = (
+        GridSearchCV(tree, {"max_depth": [1, 2]}, cv=3).fit(features, target)
+        for _ in range(2)
+    )
+    new.refit_time_ = old.refit_time_ + 1
+
+    found = _compare("search.pkl", pickle.dumps(old), pickle.dumps(new))
+
+    assert found.sameness is Sameness.SAME_CONTENT
+    assert "refit_time_" in found.summary
+
+
+class _Trap:
+    """Leaves a trace when it is unpickled."""
+
+    sprung: list[str] = []  # noqa: RUF012 - all share it
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+
+    def __reduce__(self) -> Any:
+        return (_Trap.sprung.append, (self.word,))
+
+
+def test_a_pickle_is_never_run() -> None:
+    """What others have pickled may do anything; it is only looked at."""
+    found = _compare("m.pkl", pickle.dumps(_Trap("a")), pickle.dumps(_Trap("b")))
+
+    assert found.sameness is Sameness.DIFFERENT
+    assert _Trap.sprung == []
+
+
+def test_tensors_are_named_and_measured() -> None:
+    """Of a checkpoint of PyTorch, the tensor and how far its numbers moved."""
+
+    def saved(bias: float) -> bytes:
+        state = {"weight": torch.ones(2, 2), "bias": torch.tensor([bias])}
+        return _written(lambda file: torch.save(state, file))
+
+    found = _compare("model.pt", saved(1.0), saved(2.0))
+
+    assert found.sameness is Sameness.DIFFERENT
+    assert "bias" in found.summary
+    assert "by at most 1 (0.5 relative)" in found.summary
+    assert "weight" not in found.summary
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (np.zeros(3), np.zeros(4), "shape (3,) and (4,)"),
+        (np.zeros(3), np.zeros(3, "f4"), "dtype float64 and float32"),
+        (np.array([np.nan, 1.0]), np.array([np.nan, 2.0]), "1 of 2 values differ"),
+        (np.array([1.0]), np.array([np.inf]), "inf relative"),
+        (np.array(["a", "b"]), np.array(["a", "c"]), "1 of 2 items differ"),
+        (
+            np.array([(1, 2.0)], [("n", int), ("x", float)]),
+            np.array([(1, 3.0)], [("n", int), ("x", float)]),
+            "x: 1 of 1 values differ",
+        ),
+    ],
+)
+def test_an_array_says_how_it_differs(old: Any, new: Any, words: str) -> None:
+    """Shape, type, or how many numbers and how far."""
+    found = _compare(
+        "a.npy",
+        _written(lambda file: np.save(file, old)),
+        _written(lambda file: np.save(file, new)),
+    )
+
+    assert found.sameness is Sameness.DIFFERENT
+    assert words in found.summary
+
+
+def test_arrays_of_an_archive_are_compared_by_name() -> None:
+    """A `.npz` is an archive of arrays."""
+    old = _written(lambda file: np.savez(file, a=np.ones(2), b=np.zeros(2)))
+    new = _written(lambda file: np.savez_compressed(file, a=np.ones(2), b=np.ones(2)))
+
+    found = _compare("data.npz", old, new)
+
+    assert found.summary.startswith("b.npy: 2 of 2 values differ")
+
+
+def test_a_table_names_the_column() -> None:
+    """Cells are numbers where they look like numbers."""
+    old, new = b"id,score\n1,0.5\n2,0.25\n", b"id,score\n1,0.5\n2,0.26\n"
+
+    found = _compare("table.csv", old, new)
+
+    assert "column 'score' differs in 1 of 2 rows" in found.summary
+    assert _compare("table.csv", old, new, 0.1).sameness is Sameness.CLOSE
+
+
+def test_a_column_of_times_is_no_difference() -> None:
+    """Results of a search are saved with the times they took."""
+    old, new = b"mean_fit_time,score\n0.1,1\n", b"mean_fit_time,score\n0.2,1\n"
+
+    found = _compare("results.csv", old, new)
+
+    assert found.sameness is Sameness.SAME_CONTENT
+    assert "mean_fit_time" in found.summary
+
+
+def test_json_names_the_key() -> None:
+    """Numbers are compared as numbers, and keys in any order."""
+    old = json.dumps({"a": {"b": [1, 2.0]}, "time": 1.5, "c": "x"}).encode()
+    new = json.dumps({"time": 2.5, "c": "x", "a": {"b": [1, 2.5]}}).encode()
+
+    found = _compare("result.json", old, new)
+
+    assert found.summary == "['a']['b'][1]: 2.0 and 2.5"
+    assert _compare("result.json", old, new, 0.2).sameness is Sameness.CLOSE
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sameness"),
+    [
+        ("done in 1.2 s\n", "done in 3.4 s\n", Sameness.SAME_CONTENT),
+        ("at 2026-01-02 10:00:01\n", "at 2026-01-03 11:00:02\n", Sameness.SAME_CONTENT),
+        ("<Model at 0x7f00aa>\n", "<Model at 0x7f00bb>\n", Sameness.SAME_CONTENT),
+        ("run_id: 0a1b\nseed: 1\n", "run_id: 2c3d\nseed: 1\n", Sameness.SAME_CONTENT),
+        ("run_id: 0a1b\nseed: 1\n", "run_id: 2c3d\nseed: 2\n", Sameness.DIFFERENT),
+        ("a\r\nb\r\n", "a\nb\n", Sameness.SAME_CONTENT),
+        ("score 0.5\n", "score 0.6\n", Sameness.DIFFERENT),
+        ("id 12345678901234567\n", "id 12345678901234568\n", Sameness.DIFFERENT),
+        ("a\n", "a\nb\n", Sameness.DIFFERENT),
+    ],
+)
+def test_a_text_says_what_it_says(old: str, new: str, sameness: Sameness) -> None:
+    """Times, dates and places are of the run; all else is the result."""
+    assert _compare("notes.txt", old.encode(), new.encode()).sameness is sameness
+
+
+def test_the_first_line_that_differs_is_shown() -> None:
+    """Of a long text, where to look."""
+    old = "".join(f"line {number}\n" for number in range(50))
+
+    found = _compare("log.txt", old.encode(), old.replace("e 30", "e XX").encode())
+
+    assert (
+        "1 of 50 lines differ, first line 31: 'line 30' and 'line XX'" in found.summary
+    )
+
+
+def test_times_in_an_archive_are_no_difference() -> None:
+    """Members count, and not when they were packed."""
+    members = {"config.json": b"{}", "weights.bin": b"\x00\x01"}
+
+    found = _compare("model.keras", _zipped(members, 2020), _zipped(members, 2021))
+
+    assert found.sameness is Sameness.SAME_CONTENT
+
+
+def test_the_member_of_an_archive_that_differs_is_named() -> None:
+    """A saved model of Keras is an archive that notes when it was saved."""
+    old = {"metadata.json": b'{"date_saved": "1"}', "weights.bin": b"\x00\x01"}
+    new = {"metadata.json": b'{"date_saved": "2"}', "weights.bin": b"\x00\x02"}
+
+    found = _compare("model.keras", _zipped(old, 2020), _zipped(new, 2021))
+
+    assert found.summary == "weights.bin: 1 of 2 bytes differ, the first at 1"
+    dated = _compare(
+        "m.keras", _zipped(old, 2020), _zipped(old | {"metadata.json": b"{}"}, 2020)
+    )
+    assert dated.sameness is Sameness.DIFFERENT
+
+
+def test_when_it_was_compressed_is_no_difference() -> None:
+    """A file of gzip notes when it was made."""
+    old, new = (gzip.compress(b"the same", mtime=moment) for moment in (1, 2))
+
+    assert _compare("text.txt.gz", old, new).sameness is Sameness.SAME_CONTENT
+
+
+def test_arrays_of_hdf5_are_compared_by_name() -> None:
+    """Weights of Keras are in such files."""
+
+    def stored(value: float) -> bytes:
+        file = io.BytesIO()
+        with h5py.File(file, "w") as archive:
+            archive["layer/kernel"] = np.full(3, value)
+        return file.getvalue()
+
+    found = _compare("weights.h5", stored(1.0), stored(1.5))
+
+    assert found.summary.startswith("layer/kernel: 3 of 3 values differ")
+
+
+def test_columns_of_parquet_are_compared_by_name() -> None:
+    """Tables that pandas wrote."""
+
+    def stored(value: float) -> bytes:
+        table = pd.DataFrame({"a": [1, 2], "b": [0.5, value]})
+        return _written(table.to_parquet)
+
+    found = _compare("table.parquet", stored(1.0), stored(2.0))
+
+    assert found.summary.startswith("b: 1 of 2 values differ")
+
+
+def test_folders_are_compared_file_by_file(tmp_path: Path) -> None:
+    """A model of MLflow is a folder whose description names the run."""
+    for side, run in (("old", "aaa"), ("new", "bbb")):
+        folder = tmp_path / side / "model"
+        folder.mkdir(parents=True)
+        (folder / "MLmodel").write_text(f"run_id: {run}\nutc_time_created: '{run}'\n")
+        (folder / "weights.npy").write_bytes(_written(lambda f: np.save(f, np.ones(2))))
+
+    found = compare_files(tmp_path / "old" / "model", tmp_path / "new" / "model")
+    (tmp_path / "new" / "model" / "more.txt").write_text("more")
+    more = compare_files(tmp_path / "old" / "model", tmp_path / "new" / "model")
+
+    assert found.sameness is Sameness.SAME_CONTENT
+    assert (more.sameness, more.summary) == (
+        Sameness.DIFFERENT,
+        "more.txt: only in the second",
+    )
+
+
+_HEADS = [
+    *(
+        b"",
+        b"\x89PNG\r\n\x1a\n",
+        b"%PDF-1.4",
+        b"\x93NUMPY\x01\x00",
+        b"\x89HDF\r\n\x1a\n",
+    ),
+    *(b"PAR1", b"PK\x03\x04", b"\x80\x04", b"\xff\xd8\xff", b"\x1f\x8b\x08", b"BZh9"),
+    *(b"\x78\x9c", b"<svg ", b'{"a": ', b"a,b\n"),
+]
+_NAMES = st.sampled_from(["a.csv", "a.json", "a.svg", "a.pkl", "a.bin", "a.txt"])
+
+
+@given(_NAMES, st.sampled_from(_HEADS), st.binary(), st.binary())
+@example("a.csv", b"", b"", b"\n")
+def test_any_two_files_can_be_compared(
+    name: str, head: bytes, old: bytes, new: bytes
+) -> None:
+    """What is broken is compared by its bytes, whichever way round."""
+    assert compare_bytes(name, head + old, head + old, 0.0).sameness is Sameness.SAME
+    if old != new:
+        found = _compare(name, head + old, head + new)
+        assert found.sameness is not Sameness.SAME
+        assert found.summary
+
+
+def test_a_broken_model_is_compared_by_its_bytes() -> None:
+    """A model that was cut off, or in which bits have turned."""
+    whole = pickle.dumps(_forest(0))
+    draw = random.Random(0)
+    for _ in range(50):
+        broken = bytearray(whole)
+        broken[draw.randrange(len(broken))] ^= 1 << draw.randrange(8)
+
+        assert _compare("m.pkl", whole, bytes(broken)).summary
+    assert _compare("m.pkl", whole, whole[:-5]).sameness is Sameness.DIFFERENT
