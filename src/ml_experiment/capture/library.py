@@ -61,6 +61,10 @@ class LibraryControl(ABC):
         self._ran = False
         self._generators: list[tuple[Any, str]] = []
         self._known: set[int] = set()
+        self.deterministic = "warn"
+        self._snapshot: object = None
+        self._kept: list[tuple[Any, State]] = []
+        self._snapshot_is_due = True
 
     # What a library's module has to say.
 
@@ -84,12 +88,31 @@ class LibraryControl(ABC):
     def generator_state(self, generator: Any) -> State:
         """Return the complete state of a generator that ``remember`` was given."""
 
+    @abstractmethod
+    def restore_generator(self, generator: Any, state: State) -> None:
+        """Put a generator into a state that ``generator_state`` returned."""
+
     def seeded_before(self) -> bool | None:
         """Whether the global generator had a seed of the user's when we came.
 
         ``None``: there is no telling.
         """
         return None
+
+    def settings(self) -> dict[str, object]:
+        """Return what else of the library decides on its numbers, for the record."""
+        return {}
+
+    def choose(self, deterministic: str) -> None:
+        """Take note of the config's switch: ``"true"``, ``"warn"`` or ``"false"``."""
+        self.deterministic = deterministic
+
+    def snapshot(self) -> object:
+        """Return what ``roll_back`` needs to undo what a run sets; ``None``: nothing."""
+        return None
+
+    def roll_back(self, snapshot: Any) -> None:  # noqa: B027 - most have nothing to undo
+        """Undo what an earlier run set: a trial must not depend on those before it."""
 
     # When to do what.
 
@@ -131,10 +154,25 @@ class LibraryControl(ABC):
         if self._loaded is None:
             return
         with self.observations.quiet():
+            self._settle(goes_on=goes_on)
             self._generators, self._known = [], set()
             self.start_state = self.derived_seed = None
             self.origin = self._start(force=force, goes_on=goes_on)
         self._seeded_by_user = False
+
+    def _settle(self, *, goes_on: bool) -> None:
+        """Let settings and generators begin as the script's import has left them."""
+        if self._snapshot_is_due or goes_on:
+            self._snapshot = self.snapshot()
+            self._kept = [
+                (generator, self.generator_state(generator))
+                for generator, _ in self._generators
+            ]
+            return
+        if self._snapshot is not None:
+            self.roll_back(self._snapshot)
+        for generator, state in self._kept:
+            self.restore_generator(generator, state)
 
     def _start(self, *, force: bool, goes_on: bool) -> Origin:
         if self.to_restore is not None:
@@ -176,6 +214,7 @@ class LibraryControl(ABC):
         """A run is over: the seeds that it set are none of the next one's."""
         self._seeded_by_user = False
         self._ran = True
+        self._snapshot_is_due = self._loaded is None
         self._generators, self._known = [], set()
 
     # For the hooks.

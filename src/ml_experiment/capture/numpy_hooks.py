@@ -249,6 +249,10 @@ class NumpyRandom(LibraryControl):
         state: State = _as_json(generator.state)
         return state
 
+    def restore_generator(self, generator: Any, state: State) -> None:
+        """Put a bit generator into a recorded state."""
+        generator.state = self._from_json(state)
+
     def _from_json(self, value: Any) -> Any:
         if isinstance(value, dict) and "base64" in value:
             numpy = sys.modules["numpy"]

@@ -113,9 +113,13 @@ class PythonRandom(LibraryControl):
 
     def restore_global(self, state: State) -> None:
         """Put the global generator into a recorded state."""
+        self.restore_generator(self._random._inst, state)
+
+    def restore_generator(self, generator: Any, state: State) -> None:
+        """Put a generator into a recorded state."""
         packed = base64.b64decode(state["words"])
         words = struct.unpack(f"<{len(packed) // 4}I", packed)
-        self._random._inst.setstate((state["version"], words, state["gauss_next"]))
+        generator.setstate((state["version"], words, state["gauss_next"]))
 
 
 def _class_name(generator: Any) -> str:

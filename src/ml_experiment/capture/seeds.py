@@ -21,10 +21,12 @@ from ml_experiment.capture.callsite import caller, module_of, outside
 from ml_experiment.capture.children import ProcessHooks, is_child, provide_child_side
 from ml_experiment.capture.entropy import Entropy
 from ml_experiment.capture.escapes import hash_seed_escape, watch_escapes
+from ml_experiment.capture.keras_hooks import KerasRandom
 from ml_experiment.capture.library import LibraryControl, digest
 from ml_experiment.capture.numpy_hooks import NumpyRandom
 from ml_experiment.capture.observations import Observations
 from ml_experiment.capture.random_hooks import PythonRandom
+from ml_experiment.capture.torch_hooks import TorchRandom
 from ml_experiment.config.determinism import SWITCHES
 from ml_experiment.config.seeding import derive_seed
 
@@ -40,7 +42,12 @@ __all__ = [
     "join_as_child",
 ]
 
-LIBRARIES: tuple[type[LibraryControl], ...] = (PythonRandom, NumpyRandom)
+LIBRARIES: tuple[type[LibraryControl], ...] = (
+    PythonRandom,
+    NumpyRandom,
+    TorchRandom,
+    KerasRandom,
+)
 """The libraries under control; the order is that in which they are seeded."""
 
 SEED_VARIABLE = "ML_EXPERIMENT_SEED"
@@ -129,6 +136,18 @@ class RandomnessControl:
         for library in self.libraries:
             library.begin(force=force, goes_on=goes_on)
 
+    def choose(self, deterministic: str) -> None:
+        """Have frameworks be deterministic, now or when they are imported.
+
+        What the user's code has set itself stays as it is.
+
+        Args:
+            deterministic: ``"true"``, ``"warn"`` or ``"false"``, as in the config.
+        """
+        with self.observations.quiet():
+            for library in self.libraries:
+                library.choose(deterministic)
+
     def restore(self, start_states: Mapping[str, Any]) -> None:
         """Begin every run from recorded states: ``start_states`` of an earlier ``end()``.
 
@@ -171,6 +190,11 @@ class RandomnessControl:
                 "uncontrolled": self._uncontrolled(),
                 "uncontrolled_unlisted": self.observations.unlisted_escapes,
                 "switches": {name: os.environ.get(name) for name in SWITCHES},
+                "settings": {
+                    item.name: settings
+                    for item in loaded
+                    if (settings := item.settings())
+                },
             }
         for library in self.libraries:
             library.end()

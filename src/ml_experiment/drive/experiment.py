@@ -239,6 +239,7 @@ def _begin(context: ProcessContext, manifest: Manifest, journal: Journal) -> Non
     context.data.renew()
     context.splits.renew()
     given = not manifest.seed_drawn
+    context.control.choose(manifest.deterministic)
     if context.repeats is not None:
         context.control.restore(context.repeats.start_states)
     context.control.begin(manifest.seed, force=given, goes_on=True)

@@ -60,6 +60,7 @@ class ScriptHost:
         self._modules = LocalModules()
         self._libraries = LoadedLibraries(self._modules)
         self._setup: WorkerSetup | None = None
+        self._deterministic = "warn"
         self._ready: tuple[JobSpec, JobConfig | None, LateTrial] | None = None
 
     def prepare(self, setup: WorkerSetup) -> None:
@@ -75,6 +76,7 @@ class ScriptHost:
 
             config = from_document(setup.config)
         enable_autologging(spec)
+        self._deterministic = str(setup.config.get("deterministic", "warn")).lower()
         self._setup = setup
         self._ready = spec, config, LateTrial(setup.study)
 
@@ -156,6 +158,7 @@ class ScriptHost:
                 journal.write("modules", modules=self._modules.now())
                 context.data.renew()
                 context.splits.renew()
+                context.control.choose(self._deterministic)
                 context.control.begin(task.seed, force=True)
 
             def end() -> None:
