@@ -18,7 +18,9 @@ def compare_outcomes(old: Evidence, new: Evidence) -> Row:
     """Compare how two runs ended; one that was interrupted is compared as far as it got."""
     before, after = _ending(old), _ending(new)
     details: tuple[str, ...] = ()
-    if not old.is_whole:
+    # A trial that was ended from outside has a result that counts: the search saw it.
+    settled = old.result is not None and before == after
+    if not old.is_whole and not settled:
         how = old.outcome.status if old.outcome is not None else "not closed"
         state = State.SAME if _ended_well(new) else State.CHANGED
         summary = f"the first run did not come to its end ({how}); the second: {after}"

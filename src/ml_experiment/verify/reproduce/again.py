@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import NotReproducibleError
 from ml_experiment.record.locks import is_held
 from ml_experiment.supervise.recover import recover
-from ml_experiment.verify.reproduce.attempt import prepare, run_once
+from ml_experiment.verify.reproduce.attempt import prepare, remarks, run_once
 from ml_experiment.verify.reproduce.facts import read_facts
 from ml_experiment.verify.reproduce.findings import data_causes
 from ml_experiment.verify.reproduce.noise import (
@@ -88,7 +88,10 @@ def reproduce(subject: Subject, wish: Wish, *, rtol: float, top: Path) -> Result
         volatile=volatile,
         findings=data_causes(work.changed_data, facts.manifest.cwd),
     )
-    return Result(run=runs[0], closed=closed, comparison=comparison)
+    warnings = (*comparison.warnings, *remarks(work.data))
+    return Result(
+        run=runs[0], closed=closed, comparison=replace(comparison, warnings=warnings)
+    )
 
 
 def _stop_if_interrupted(closed: Closed) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import NotReproducibleError
+from ml_experiment.record.directory import RunDirectory
+from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.prepare import Request
 from ml_experiment.record.reproduction import Reproduction
 from ml_experiment.supervise.start import run_job
@@ -27,7 +29,6 @@ from ml_experiment.verify.reproduce.venv import Environment, built_environment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.reproduction import Launch
     from ml_experiment.supervise.session import Closed
     from ml_experiment.verify.reproduce.data import Found
@@ -119,9 +120,23 @@ def _places(
         root=str(facts.source["root"]),
         given=wish.data,
         crate=subject.data,
-        here=[wish.home, *checkouts],
+        here=[*_first_home(facts), wish.home, *checkouts],
         packages=packages,
     )
+
+
+def _first_home(facts: Facts) -> list[Path]:
+    """Return where the data were of a run that was itself a repetition.
+
+    It worked in a restored project, which is gone.
+    """
+    earlier = facts.manifest.reproduces
+    if earlier is None:
+        return []
+    first = RunDirectory(facts.run.path.parent / str(earlier["run_id"]))
+    if not first.manifest.is_file():
+        return []
+    return [Path(read_manifest(first).cwd)]
 
 
 def _refuse_without(found: Sequence[Found], *, packages: bool) -> None:
@@ -142,6 +157,8 @@ def _refuse_without(found: Sequence[Found], *, packages: bool) -> None:
 
 def _say_of_data(found: Sequence[Found], wish: Wish) -> None:
     counts = {"same": 0}
+    for remark in remarks(found):
+        wish.say(f"note: {remark}")
     for each in found:
         counts[each.state] = counts.get(each.state, 0) + 1
         path = each.input.path
@@ -153,6 +170,17 @@ def _say_of_data(found: Sequence[Found], wish: Wish) -> None:
             wish.say(f"note: not here, and left to its library to download: {path}")
     if found:
         wish.say(f"data: {counts['same']} of {len(found)} files are here, unchanged")
+
+
+def remarks(found: Sequence[Found]) -> list[str]:
+    """Return what is the matter with data that the recorded source has a copy of."""
+    what = {"changed": "has changed", "gone": "is gone"}
+    return [
+        f"{each.input.path} {what[each.elsewhere]} since; the copy in the recorded source "
+        "was used"
+        for each in found
+        if each.elsewhere
+    ]
 
 
 def run_once(work: Workplace, top: Path) -> tuple[RunDirectory, Closed]:

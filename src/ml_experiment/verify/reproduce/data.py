@@ -63,11 +63,14 @@ class Found:
         input: What was looked for.
         state: What is the matter with it.
         source: Where it is now; ``None`` if it is gone.
+        elsewhere: What has become of the file where it was, if the recorded source has a
+            copy of it: ``changed``, ``gone``, or nothing.
     """
 
     input: Input
     state: State
     source: Path | None = None
+    elsewhere: Literal["changed", "gone", ""] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,13 +148,28 @@ def _find(wanted: Input, places: Places, scratch: Scratch) -> Found:
         if wanted.sha256 is None or wanted.rewritten:
             return Found(input=wanted, state="unchecked", source=path)
         if _is_same(path, wanted):
-            return Found(input=wanted, state="same", source=path)
+            kept = path.is_relative_to(scratch.top)
+            return Found(
+                input=wanted,
+                state="same",
+                source=path,
+                elsewhere=_fate(wanted) if kept else "",
+            )
         changed = changed or path
     if changed is not None:
         return Found(input=wanted, state="changed", source=changed)
     if any(mark in wanted.path for mark in _DOWNLOADS):
         return Found(input=wanted, state="to be downloaded")
     return Found(input=wanted, state="gone")
+
+
+def _fate(wanted: Input) -> Literal["changed", "gone", ""]:
+    """Return what has become of a file where it was."""
+    original = Path(wanted.path)
+    if not original.is_file():
+        # On another machine there never was a project.
+        return "gone" if original.parent.is_dir() else ""
+    return "" if _is_same(original, wanted) else "changed"
 
 
 def _candidates(wanted: Input, places: Places, scratch: Scratch) -> Iterator[Path]:
