@@ -93,7 +93,7 @@ def test_seed_is_named(folder: Folder, project: dict[str, str]) -> None:
 
 def test_parameter_is_named(folder: Folder, project: dict[str, str]) -> None:
     """A parameter that was set is the first cause."""
-    words = ("train.py", "--seed", "5", "--params", "scale: 2.0")
+    words = ("train.py", "--seed", "5", "--params", "scale=2.0")
     runs = [_run(folder, **project), _run(folder, *words, **project)]
 
     assert "scale" in _first_cause(folder, *runs)["sentence"]

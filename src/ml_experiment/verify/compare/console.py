@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from ml_experiment.verify.compare.answer import Row, State
+from ml_experiment.verify.compare.plain import plain_lines
 
 
 if TYPE_CHECKING:
@@ -14,36 +15,14 @@ if TYPE_CHECKING:
     from ml_experiment.verify.compare.evidence import Evidence
 
 _MOST_BYTES = 5_000_000
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
-_NUMBER = r"[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"
-_UNIT = r"(?:ns|us|µs|ms|s|sec|secs|seconds?|min|minutes?|hours?|h)"
-_WORK = r"(?:it|samples?|rows?|batch(?:es)?|step|B|kB|MB|GB)"
-_CLOCK = r"(?:time|took|elapsed|duration|eta)"
-_DAY = r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d+)?)?)?(Z|[+-]\d\d:?\d\d)?"
-_PATH = r"(?<![\w.])(?:~|/[\w.@+\-]+)(?:/[\w.@+ \-]*[\w.@+\-])+"
-_VOLATILE = tuple(
-    (re.compile(pattern, re.IGNORECASE), word)
-    for pattern, word in (
-        (_DAY, "<date>"),
-        (r"\b\d?\d:\d\d(:\d\d)?([.,]\d+)?\b", "<time>"),
-        (rf"{_NUMBER}\s?{_WORK}/s", "<rate>"),
-        (rf"{_NUMBER}\s?{_UNIT}/\w+", "<rate>"),
-        (rf"{_NUMBER}\s?{_UNIT}\b", "<time>"),
-        (rf"({_CLOCK}\w*\s*[:=]?\s*(?:in\s+)?){_NUMBER}", r"\1<time>"),
-        (r"0x[0-9a-f]{4,}", "<address>"),
-        (r"\b(pid|process|thread)\b\W{0,3}\d+", r"\1 <n>"),
-        (_PATH, "<path>"),
-        (r"\b[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\b", "<id>"),
-    )
-)
 _LONGEST = 100
 
 
 def compare_console(old: Evidence, new: Evidence) -> Row:
     """Compare the consoles of two runs, line by line.
 
-    Times, rates, addresses, process numbers and absolute paths do not count, nor do the
-    states of a progress bar before its last.
+    Times, rates, addresses, process numbers and absolute paths do not count, nor do
+    progress bars, nor the order of lines, which threads may print in any.
     """
     details = []
     count = 0
@@ -53,6 +32,8 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
             continue
         before, after = (_lines(path) for path in paths)
         count += len(before)
+        if not old.is_whole:
+            after = after[: len(before)]
         difference = _first_difference(before, after)
         if difference is not None:
             details.append(f"{name}: {difference}")
@@ -65,24 +46,16 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
 
 def _lines(path: Path) -> list[str]:
     with path.open("rb") as file:
-        text = file.read(_MOST_BYTES).decode("utf-8", "replace")
-    lines = []
-    for line in _ESCAPES.sub("", text).split("\n"):
-        shown = line.rstrip("\r").rpartition("\r")[2].strip()
-        for pattern, word in _VOLATILE:
-            shown = pattern.sub(word, shown)
-        if shown:
-            lines.append(shown)
-    return lines
+        return plain_lines(file.read(_MOST_BYTES).decode("utf-8", "replace"))
 
 
 def _first_difference(before: list[str], after: list[str]) -> str | None:
+    if Counter(before) == Counter(after):
+        return None
     for number, (one, other) in enumerate(zip(before, after, strict=False), start=1):
         if one != other:
             return f"line {number}: {_cut(one)!r} and {_cut(other)!r}"
-    if len(before) != len(after):
-        return f"{len(before)} and {len(after)} lines"
-    return None
+    return f"{len(before)} and {len(after)} lines"
 
 
 def _cut(text: str) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.config.determinism import SWITCHES
+from ml_experiment.config.seeding import derive_seed
 from ml_experiment.verify.compare.answer import Cause, Row, State
 
 
@@ -19,6 +22,13 @@ _GPU, _BLAS, _CPU, _SYSTEM = 65.0, 62.0, 60.0, 30.0
 _OWN = "ml-experiment"
 _HASH = "PYTHONHASHSEED"
 _SHOWN = 12
+_VARIABLE = 68.0
+# Variables that say where something is, or how Python prints.
+_PLACES = re.compile(
+    r".*_(HOME|DIR|PATH|ROOT|PREFIX|FILE|CACHE|ENV|URL|ID|NODELIST)|VIRTUAL_ENV|PYTHONPATH|"
+    r"PYTHONUNBUFFERED|PYTHONDONTWRITEBYTECODE|PYTHONNOUSERSITE|PYTHONIOENCODING|SLURM_.*|"
+    r"CUDA_VISIBLE_DEVICES|NVIDIA_VISIBLE_DEVICES"
+)
 
 
 def compare_software(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
@@ -105,6 +115,8 @@ def _versions(side: Evidence) -> dict[str, str]:
 def _loaded(side: Evidence) -> set[str]:
     """Return the distributions that the run has imported."""
     modules = set(side.part("libraries").get("imported") or [])
+    # From a folder on the path, where a package may be installed, too.
+    modules |= {name.partition(".")[0] for name in side.modules}
     found = set()
     for each in side.part("software").get("packages") or []:
         name = str(each["name"])
@@ -127,7 +139,7 @@ def _distance(one: str | None, other: str | None) -> float:
 
 def compare_switches(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     """Compare thread counts and the switches of determinism."""
-    causes = [*_environment(old, new), *_threads(old, new)]
+    causes = [*_environment(old, new), *_threads(old, new), *_variables(old, new)]
     if old.manifest.deterministic != new.manifest.deterministic:
         causes.append(
             Cause(
@@ -159,7 +171,7 @@ def _environment(old: Evidence, new: Evidence) -> Iterator[Cause]:
         one, other = before.get(name), after.get(name)
         if one == other:
             continue
-        if name == _HASH and old.manifest.seed != new.manifest.seed:
+        if name == _HASH and all(_is_derived(side) for side in (old, new)):
             continue  # it is made from the seed
         weight = _THREADS if "THREADS" in name else _SWITCH
         if name == _HASH:
@@ -170,6 +182,29 @@ def _environment(old: Evidence, new: Evidence) -> Iterator[Cause]:
             hint="the order of sets of text follows it" if name == _HASH else "",
             weight=weight,
         )
+
+
+def _is_derived(side: Evidence) -> bool:
+    """Return whether the hash seed was made from the seed, and not given."""
+    derived = str(derive_seed(side.manifest.seed, _HASH))
+    return _switches(side).get(_HASH) == derived
+
+
+def _variables(old: Evidence, new: Evidence) -> Iterator[Cause]:
+    """Yield the other variables of the environment that decide on results."""
+    sides = [side.part("software").get("environment") for side in (old, new)]
+    if None in sides:
+        return
+    before, after = (dict(side or {}) for side in sides)
+    for name in sorted((before.keys() | after.keys()) - set(SWITCHES)):
+        one, other = before.get(name), after.get(name)
+        if one != other and not _PLACES.fullmatch(name):
+            yield Cause(
+                aspect="threads and switches",
+                sentence=f"{name} was {_said(one)} and is {_said(other)}",
+                hint=f"export {name}={one}" if one else f"unset {name}",
+                weight=_VARIABLE,
+            )
 
 
 def _switches(side: Evidence) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Evidence:
         user_seeds: What user code has seeded.
         modules: The local modules that were imported, with their files.
         parts: The parts of the record by name; of a trial those of its group are in it.
+        written: When each data file that was read had been written last, in ns since the
+            epoch, by its path.
         result: Of a trial: what the search was told.
     """
 
@@ -54,6 +56,7 @@ class Evidence:
     user_seeds: list[dict[str, Any]]
     modules: dict[str, str]
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    written: dict[str, int] = field(default_factory=dict)
     result: dict[str, Any] | None = None
 
     @property
@@ -109,6 +112,11 @@ def read_evidence(run: RunDirectory) -> Evidence:
             for name, path in event["modules"].items()
         },
         parts={name: _part(homes, name) for name in _PARTS},
+        written={
+            str(event["path"]): int(event.get("mtime_ns") or 0)
+            for event in events
+            if _is(event, "opened")
+        },
         result=_document(run.path / "result.json") or None,
     )
 

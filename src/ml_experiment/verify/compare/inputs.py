@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.verify.compare.answer import Cause, Row, State
+from ml_experiment.verify.compare.sources import read_source, same_program
 
 
 if TYPE_CHECKING:
@@ -21,18 +22,25 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 _PARAM, _CONFIG, _CODE, _OTHER_CODE, _DATA, _LOADED, _SPLIT = 91, 90, 88, 15, 92, 46, 45
+_DEFAULT, _PACKAGED, _OWN_OUTPUT, _COMMENTS = 47, 74, 42, 17
+_OUTSIDE = ".ml_experiment_outside"
+_NANOSECONDS = 1_000_000_000
+_SITES = ("/site-packages/", "/dist-packages/")
 _LONGEST = 60
 
 
 def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     """Compare parameters and config."""
     changes = list(_changes(old.params, new.params))
+    given = [side.config.get("params") or {} for side in (old, new)]
+    # One that nobody gave is a default, and moves when the code does.
+    weight = _DEFAULT if _equal(*given) else _PARAM
     causes = [
         Cause(
             aspect="parameters",
             sentence=f"parameter {text}",
             hint="`--params` sets it for one run",
-            weight=_PARAM,
+            weight=weight,
         )
         for text in changes
     ]
@@ -103,7 +111,7 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             aspect="code",
             sentence=f"{path} {how}",
             hint="`ml-experiment diff` shows the lines",
-            weight=_CODE if is_used else _OTHER_CODE,
+            weight=_weight(path, old, new) if is_used else _OTHER_CODE,
         )
         for is_used, path, how in changes
     ]
@@ -119,6 +127,35 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     if details:
         summary += f"; {len(details)} other files changed"
     return Row(name="code", state=State.SAME, summary=summary, details=details), causes
+
+
+def _weight(path: str, old: Evidence, new: Evidence) -> float:
+    """Return how likely a file that was used is the cause: comments change nothing."""
+    if path.endswith(".py") and same_program(
+        *(read_source(side, path) for side in (old, new))
+    ):
+        return _COMMENTS
+    return _PACKAGED if _is_of_package(path, old, new) else _CODE
+
+
+def _is_of_package(path: str, old: Evidence, new: Evidence) -> bool:
+    """Return whether a file lies outside, and is of a package of another version."""
+    if not path.startswith(_OUTSIDE):
+        return False
+    top = PurePath(path).relative_to(_OUTSIDE).parts[1].removesuffix(".py")
+    names = {
+        str(each["name"])
+        for each in new.part("software").get("packages") or []
+        if top in (each.get("imports") or [str(each["name"]).replace("-", "_")])
+    }
+    return any(_version(old, name) != _version(new, name) for name in names)
+
+
+def is_code_changed(old: Evidence, new: Evidence) -> bool:
+    """Return whether a file differs that one of the runs has used."""
+    before, after = _sources(old), _sources(new)
+    used = used_files(old) | used_files(new)
+    return any(before.get(path) != after.get(path) for path in used)
 
 
 def _how(path: str, before: dict[str, str], after: dict[str, str]) -> str:
@@ -139,10 +176,17 @@ def used_files(side: Evidence) -> set[str]:
     part = side.part("source")
     root = PurePath(str(part.get("root", "")))
     found = {str(part["script"])} if part.get("script") else set()
+    places = [(root, PurePath())] + [
+        (PurePath(str(each["path"])), PurePath(str(each["prefix"])))
+        for each in part.get("extra_roots") or []
+        if each.get("path") and each.get("prefix")
+    ]
     for name in side.modules.values():
         path = PurePath(name)
-        if path.is_relative_to(root):
-            found.add(path.relative_to(root).as_posix())
+        for place, prefix in places:
+            if path.is_relative_to(place):
+                found.add((prefix / path.relative_to(place)).as_posix())
+                break
     return found
 
 
@@ -163,17 +207,17 @@ def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             causes.append(
                 Cause(aspect="data set", sentence=details[-1], weight=_SPLIT - 1)
             )
-        elif before[name] != after[name] and None not in {before[name], after[name]}:
+        elif _is_other(before[name], after[name]):
             details.append(f"{name} has changed")
             causes.append(
                 Cause(
                     aspect="data set",
                     sentence=f"the data file {name} has changed",
                     hint="the record holds the SHA-256 of both",
-                    weight=_DATA,
+                    weight=_data_weight(name, old, new),
                 )
             )
-    if any(cause.weight == _DATA for cause in causes):
+    if any(text.endswith("has changed") for text in details):
         details.sort(key=lambda text: not text.endswith("has changed"))
         state, summary = State.CHANGED, details[0] + _more(details)
     else:
@@ -186,21 +230,64 @@ def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     )
 
 
+def _data_weight(name: str, old: Evidence, new: Evidence) -> float:
+    """Return how likely a data file is the cause: less if it follows from something."""
+    items = [_files(side)[name] for side in (old, new)]
+    if all(_was_written(*each) for each in zip((old, new), items, strict=True)):
+        return _OWN_OUTPUT
+    package = items[1].get("package")
+    if package and _version(old, package) != _version(new, package):
+        return _PACKAGED
+    return _DATA
+
+
+def _was_written(side: Evidence, item: dict[str, Any]) -> bool:
+    """Return whether a run wrote a file itself, before it read it again."""
+    written = side.written.get(str(item["path"]), 0)
+    return written > side.manifest.created * _NANOSECONDS
+
+
+def _version(side: Evidence, package: str) -> str | None:
+    found = (
+        str(each.get("version"))
+        for each in side.part("software").get("packages") or []
+        if each.get("name") == package
+    )
+    return next(found, None)
+
+
 def _count(count: int) -> str:
     return f"{count} file{'s' if count != 1 else ''}, the same" if count else "no files"
 
 
-def _files(side: Evidence) -> dict[str, str | None]:
-    """Return digests by a name that does not depend on where the project lies."""
-    found: dict[str, str | None] = {}
+def _files(side: Evidence) -> dict[str, dict[str, Any]]:
+    """Return data files by a name that does not depend on where the project lies."""
+    found: dict[str, dict[str, Any]] = {}
     for each in side.part("data").get("files") or []:
-        path = PurePath(str(each["path"]))
-        if each.get("package"):
-            name = f"{each['package']}: {path.name}"
-        else:
-            name = str(each.get("relative") or path.name)
-        found[name] = each.get("sha256")
+        wanted = name = _name(each)
+        number = 1
+        while name in found:  # of another folder
+            number += 1
+            name = f"{wanted} ({number})"
+        found[name] = each
     return found
+
+
+def _name(item: dict[str, Any]) -> str:
+    if item.get("relative"):
+        return str(item["relative"])
+    path = str(item["path"])
+    for site in _SITES:
+        if site in path:
+            return path.rpartition(site)[2]
+    return PurePath(path).name
+
+
+def _is_other(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    digests = {old.get("sha256"), new.get("sha256")}
+    if None in digests:
+        return old.get("size") != new.get("size")
+    return len(digests) > 1
 
 
 def compare_splits(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:

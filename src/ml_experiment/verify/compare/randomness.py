@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.verify.compare.answer import Cause, Row, State
+from ml_experiment.verify.compare.inputs import is_code_changed, used_files
+from ml_experiment.verify.compare.sources import uses_sets
 
 
 if TYPE_CHECKING:
@@ -14,13 +16,14 @@ NAME = "stochasticity"
 _PARTED_TEXT = (
     "the random numbers of {} parted: they began alike and ended in another state"
 )
-_SEED, _USER_SEED, _ESCAPED, _PARTED = 95.0, 94.0, 58.0, 40.0
+_SEED, _USER_SEED, _FOLLOWING_SEED, _PARTED = 95.0, 94.0, 48.0, 40.0
+_SETS_IN_CODE, _ESCAPED, _OTHER_PROGRAM, _ORDER_OF_SETS = 58.5, 58.0, 57.0, 52.0
 
 
 def compare_randomness(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     """Compare what was random in two runs."""
     before, after = old.part(NAME), new.part(NAME)
-    causes = [*_seeds(old, new), *_escaped(before, after)]
+    causes = [*_seeds(old, new), *_escaped(old, new)]
     if not before or not after:
         return (
             Row(
@@ -69,7 +72,7 @@ def _seeds(old: Evidence, new: Evidence) -> list[Cause]:
                 sentence="the script seeded with other values: "
                 f"{_shown(before - after)} before, {_shown(after - before)} now",
                 hint="a seed that comes from the clock or the system is another each time",
-                weight=_USER_SEED,
+                weight=_FOLLOWING_SEED if is_code_changed(old, new) else _USER_SEED,
             )
         )
     return found
@@ -83,23 +86,31 @@ def _shown(calls: set[str]) -> str:
     return ", ".join(sorted(calls)[:3]) or "none"
 
 
-def _escaped(before: dict[str, Any], after: dict[str, Any]) -> list[Cause]:
-    """Return what draws from the system in either run, beyond our control."""
-    seen: dict[str, str] = {}
-    for part in (before, after):
+def _escaped(old: Evidence, new: Evidence) -> list[Cause]:
+    """Return what either run drew from beyond our control."""
+    seen: dict[tuple[str, str], dict[str, Any]] = {}
+    for part in (old.part(NAME), new.part(NAME)):
         for each in part.get("uncontrolled") or []:
-            call = str(each.get("call") or each.get("what") or each)
-            seen.setdefault(call, str(each.get("where") or ""))
-    return [
-        Cause(
-            aspect=NAME,
-            sentence=f"{call} draws from the operating system"
-            + (f" at {where}" if where else ""),
-            hint="no seed can repeat it; `ml-experiment check` says what to use instead",
-            weight=_ESCAPED,
-        )
-        for call, where in seen.items()
-    ]
+            seen.setdefault((str(each.get("what")), str(each.get("where"))), each)
+    return [_escape(what, where, each, new) for (what, where), each in seen.items()]
+
+
+def _escape(what: str, where: str, item: dict[str, Any], side: Evidence) -> Cause:
+    weight = _ESCAPED
+    if what.startswith("the order of sets"):
+        in_code = uses_sets(side, used_files(side))
+        weight = _SETS_IN_CODE if in_code else _ORDER_OF_SETS
+    elif what.startswith("another program"):
+        weight = _OTHER_PROGRAM
+    elif "may have been seeded before" in what:
+        weight = _PARTED
+    at = f", at {where}" if where not in {"", "?", "None"} else ""
+    return Cause(
+        aspect=NAME,
+        sentence=f"not controlled by any seed: {what}{at}",
+        hint=str(item.get("fix") or "`ml-experiment check` says what to use instead"),
+        weight=weight,
+    )
 
 
 def _states(part: dict[str, Any]) -> dict[str, Any]:
