@@ -50,8 +50,11 @@ ERRORS = {
     "ParameterError",
     "RecordError",
     "ResultError",
+    "RetiredFrameworkError",
     "RunNotFoundError",
     "ScriptError",
+    "NotReproducibleError",
+    "EnvironmentBuildError",
     "TrackingError",
     "UnsafeCrateError",
 }

@@ -57,6 +57,7 @@ class GroupEvents:
         self._callbacks = CallbackDispatcher(callbacks, self._report)
         self._best: tuple[int, ...] = ()
         self._gathered: set[str] = set()
+        self._replayed: set[int] = set()
 
     def _report(self, reason: str, details: str) -> None:
         self.note(reason)
@@ -126,7 +127,8 @@ class GroupEvents:
 
     def trial_ended(self, result: TrialResult, asked: Asked) -> None:
         """A trial has the result that counts."""
-        self._gather(result.number)
+        if result.number not in self._replayed:  # it has read and imported nothing here
+            self._gather(result.number)
         values = result.values
         self.journal.write(
             "trial_ended",
@@ -168,6 +170,7 @@ class GroupEvents:
             f"trial {result.number} is not run again, as it was ended from outside: its "
             f"recorded outcome is taken ({result.reason})"
         )
+        self._replayed.add(result.number)
 
     def broken(self, ended: Broken) -> None:
         """A worker was killed from outside; its trial runs again as it was."""
