@@ -26,8 +26,10 @@ class AutologgingBackend(Enum):
     XGBOOST = "xgboost"
 
 
-# MLflow logs Keras 3 by the module that also logs TensorFlow.
-_MODULES = {"keras": "tensorflow", "lightning": "pytorch"}
+# MLflow logs Lightning, and nothing else of PyTorch, by the module for that.
+_MODULES = {"lightning": "pytorch"}
+# Modules of frameworks that are installed by another name.
+_DISTRIBUTIONS = {"sklearn": "scikit-learn", "pyspark.ml": "pyspark"}
 
 
 def check_backends(backends: object) -> tuple[AutologgingBackend, ...]:
@@ -56,16 +58,31 @@ def check_backends(backends: object) -> tuple[AutologgingBackend, ...]:
 
 
 def enable(backend: AutologgingBackend) -> None:
-    """Switch on the logging of one framework.
+    """Switch on the logging of one framework, and import it.
 
     Raises:
-        MlExperimentError: MLflow has no such logging any more, or it cannot be loaded.
+        MlExperimentError: MLflow has no such logging any more, or the framework is not
+            installed.
     """
-    module = _MODULES.get(backend.value, backend.value)
+    module = f"mlflow.{_MODULES.get(backend.value, backend.value)}"
     try:
-        importlib.import_module(f"mlflow.{module}").autolog()
-    except (ImportError, AttributeError) as error:
+        importlib.import_module(module).autolog()
+    except ImportError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in {"", "mlflow"}:
+            raise _not_logged(backend, error) from error
+        distribution = _DISTRIBUTIONS.get(missing, missing)
         raise MlExperimentError(
-            f"autologging for {backend.name}: this version of MLflow cannot log "
-            f"{backend.value} by itself ({error})"
+            f"autologging for {backend.name}: {missing} is not installed\n"
+            f"  pip install {distribution}"
         ) from error
+    except AttributeError as error:
+        raise _not_logged(backend, error) from error
+
+
+def _not_logged(backend: AutologgingBackend, error: Exception) -> MlExperimentError:
+    return MlExperimentError(
+        f"autologging for {backend.name}: this version of MLflow cannot log "
+        f"{backend.value} by itself ({error})\n"
+        "  log its models in the script: mlflow.log_model(...)"
+    )

@@ -14,6 +14,7 @@ MlExperimentError
  ├── NotReproducibleError     a run cannot be run again here: its code or data are not to be had
  ├── EnvironmentBuildError    the packages of a run cannot be installed
  ├── TrackingError            MLflow cannot be reached, or refuses what is sent
+ ├── RetiredFrameworkError    a callback was asked for whose framework is no more
  └── MissingExtraError        an optional dependency is not installed (also an ImportError)
 
 Each message is built here, from values, so that all of them read alike:
@@ -116,6 +117,24 @@ class EnvironmentBuildError(MlExperimentError):
 
 class TrackingError(MlExperimentError):
     """MLflow cannot be reached, or refuses what is sent."""
+
+
+class RetiredFrameworkError(MlExperimentError):
+    """A callback was asked for whose framework is not developed any more.
+
+    Args:
+        name: Of the callback.
+        framework: That it was for.
+        end: When and how it ended, as the rest of a sentence.
+        instead: Callbacks to use.
+    """
+
+    def __init__(self, name: str, *, framework: str, end: str, instead: str) -> None:
+        super().__init__(
+            f"{name}: {framework} {end}\n"
+            f"  use {instead} of ml_experiment.integrations, or in a loop of your own\n"
+            "  Trial.get_current().report(value, step) and .should_prune()"
+        )
 
 
 class MissingExtraError(MlExperimentError, ImportError):
