@@ -56,8 +56,12 @@ def compare_metrics(
     rtol: float = 0.0,
     noise: Noise | None = None,
     partial: bool = False,
+    alone: bool = True,
 ) -> tuple[Row, list[str]]:
     """Compare the metrics of two runs.
+
+    What by its name measures time or memory is another at every run. It does not count,
+    if there is anything else to judge by.
 
     Args:
         old: Name, step and value, in the order in which they came.
@@ -65,6 +69,7 @@ def compare_metrics(
         rtol: Relative difference that is tolerated, of the larger of the two.
         noise: Between which values runs of this machine lie.
         partial: The first run did not come to its end: more in the second is no difference.
+        alone: The runs gave nothing but metrics.
 
     Returns:
         The row, and warnings.
@@ -76,6 +81,7 @@ def compare_metrics(
     details = [f"{name}: only in the first run" for name in lost]
     details += [f"{name}: only in the second run" for name in gained]
     measured = []
+    lenient = not alone or not all(map(looks_measured, before))
     total = 0
     for name in before:
         if name not in after:
@@ -84,7 +90,7 @@ def compare_metrics(
             name, before[name], after[name], rtol, noise, partial=partial
         )
         total += series.points
-        if looks_measured(name):
+        if lenient and looks_measured(name):
             if series.state is not State.SAME or shorter:
                 measured.append(name)
             continue
@@ -108,7 +114,8 @@ def compare_metrics(
         Row(
             name="metrics",
             state=state,
-            summary=_summary(len(before), total, found, lost + gained, state),
+            summary=_summary(len(before), total, found, lost + gained, state)
+            + (f"; {', '.join(measured)} aside" if measured else ""),
             details=tuple(details),
             is_result=True,
         ),

@@ -99,7 +99,12 @@ def compare_results(
     """Compare what came out of two runs; return rows, and warnings."""
     partial = not old.is_whole
     metrics, warnings = compare_metrics(
-        old.metrics, new.metrics, rtol=rtol, noise=noise, partial=partial
+        old.metrics,
+        new.metrics,
+        rtol=rtol,
+        noise=noise,
+        partial=partial,
+        alone=not old.artifacts,
     )
     artifacts = compare_artifacts(
         old, new, rtol=rtol, volatile=volatile, partial=partial
@@ -158,6 +163,8 @@ def _said_enough(old: Evidence, rows: Sequence[Row]) -> bool:
     """Return whether a run without results can be compared by how it ended."""
     if old.outcome is not None and old.outcome.status == "FAILED":
         return True
+    if old.result is not None:  # of a trial: the search saw it
+        return True
     random = next((row for row in rows if row.name == "stochasticity"), None)
     return random is not None and random.state is not State.UNKNOWN
 
@@ -186,8 +193,8 @@ def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
     """Return the causes of a difference, the likeliest first; none if there is none."""
     if verdict is Verdict.IDENTICAL:
         return ()
-    found = sorted(causes, key=lambda cause: -cause.weight)
-    if not any(cause.weight >= _LEAST for cause in found):
+    found = [cause for cause in causes if cause.weight >= _LEAST]
+    if not found:
         found.append(
             Cause(
                 aspect="stochasticity",
@@ -197,7 +204,6 @@ def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
                 weight=_LEAST,
             )
         )
-        found.sort(key=lambda cause: -cause.weight)
     unique = {cause.sentence: cause for cause in reversed(found)}
     ordered = sorted(unique.values(), key=lambda cause: -cause.weight)
     return tuple(

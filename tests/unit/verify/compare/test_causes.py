@@ -1,0 +1,206 @@
+"""The likeliest cause, where one change brings others along."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ml_experiment.verify.compare import Cause, Verdict, compare_runs
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ml_experiment.record.directory import RunDirectory
+
+    Make = Callable[..., RunDirectory]
+
+OTHER = [("loss", 0, 0.75)]  # another result
+
+
+def _first(old: RunDirectory, new: RunDirectory, **options: Any) -> Cause:
+    found = compare_runs(old, new, **options)
+    assert found.verdict is Verdict.DIFFERENT
+    assert [cause.rank for cause in found.causes] == list(
+        range(1, len(found.causes) + 1)
+    )
+    return found.causes[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"seed": 8, "end_states": {"numpy": "bb"}}, "the seed was 7 and is 8"),
+        ({"code": {"train.py": "import lib\nx = 2\n"}}, "train.py has changed"),
+        ({"data": {"data.csv": "2"}}, "the data file data.csv has changed"),
+        ({"packages": {"lib": "2.0", "other": "1.0"}}, "lib was 1.0 and is 2.0"),
+        ({"threads": 4}, "OMP_NUM_THREADS was 2 and is 4"),
+        ({"hash_seed": "1"}, "PYTHONHASHSEED was"),
+        ({"python": "3.12.1"}, "Python was 3.11.7 and is 3.12.1"),
+        ({"python": "3.11.8"}, "Python was 3.11.7 and is 3.11.8"),
+        ({"blas": "SkylakeX"}, "Haswell and is"),
+        ({"cpu": "another"}, "CPU was one and is another"),
+        ({"environment": {"TF_ENABLE_ONEDNN_OPTS": "0"}}, "TF_ENABLE_ONEDNN_OPTS was"),
+        (
+            {"config": {"params": {"n": 20}}, "params": {"n": 20}},
+            "parameter n was 10 and is 20",
+        ),
+        ({"user_seeds": (("numpy.random.seed", 3),)}, "seeded with other values"),
+        ({"end_states": {"numpy": "bb"}}, "the random numbers of numpy parted"),
+    ],
+)
+def test_what_alone_has_changed_is_the_first_cause(
+    make: Make, changes: dict[str, Any], words: str
+) -> None:
+    """Each thing that a run depends on, one at a time."""
+    assert words in _first(make(), make(metrics=OTHER, **changes)).sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param(
+            {
+                "code": {"train.py": "import lib\nseed = 2\n"},
+                "user_seeds": (("RandomState", 2),),
+                "splits": ("b",),
+                "end_states": {"numpy": "bb"},
+            },
+            "train.py has changed",
+            id="a seed in the code",
+        ),
+        pytest.param(
+            {"code": {"train.py": "import lib\nn = 20\n"}, "params": {"n": 20}},
+            "train.py has changed",
+            id="a default in the code",
+        ),
+        pytest.param(
+            {"seed": 8, "user_seeds": (("RandomState", 99),), "splits": ("b",)},
+            "the seed was",
+            id="a seed drawn from the seed",
+        ),
+        pytest.param(
+            {
+                "packages": {"lib": "2.0", "other": "1.0"},
+                "blas": "SkylakeX",
+                "data": {"data.csv": "2"},
+                "data_package": "lib",
+            },
+            "lib was 1.0",
+            id="a package that brings its BLAS and its data",
+        ),
+        pytest.param(
+            {"packages": {"lib": "2.0", "other": "2.0"}},
+            "lib was 1.0",
+            id="a package that was imported, and one that was not",
+        ),
+        pytest.param(
+            {"python": "3.12.1", "packages": {"lib": "2.0", "other": "1.0"}},
+            "Python was",
+            id="a Python with its packages",
+        ),
+        pytest.param(
+            {
+                "code": {"train.py": "import lib\nx = 2\n"},
+                "data": {"data.csv": "2"},
+                "written_ns": 1_800_000_000_000_000_000,
+            },
+            "train.py has changed",
+            id="a file that the run wrote, and read again",
+        ),
+        pytest.param(
+            {"cpu": "another", "blas": "SkylakeX", "threads": 8},
+            "OMP_NUM_THREADS was",
+            id="another machine",
+        ),
+    ],
+)
+def test_what_follows_from_a_change_ranks_below_it(
+    make: Make, changes: dict[str, Any], words: str
+) -> None:
+    """One change shows in many places."""
+    old = make(
+        user_seeds=(("RandomState", 1),),
+        splits=("a",),
+        **{
+            key: changes[key]
+            for key in ("written_ns", "data_package")
+            if key in changes
+        },
+    )
+    new = {"user_seeds": (("RandomState", 1),), "splits": ("a",)} | changes
+
+    assert words in _first(old, make(metrics=OTHER, **new)).sentence
+
+
+def test_comments_do_not_explain_anything(make: Make) -> None:
+    """A package that moved does, when only comments were edited."""
+    code = {"train.py": "import lib  # the library\n"}
+    packages = {"lib": "2.0", "other": "1.0"}
+
+    found = _first(make(), make(metrics=OTHER, code=code, packages=packages))
+
+    assert "lib was 1.0" in found.sentence
+
+
+def test_code_that_no_run_imported_does_not_explain_anything(make: Make) -> None:
+    """Another script of the project was edited meanwhile."""
+    code = {"train.py": "import lib\n", "other.py": "x = 1\n"}
+
+    found = _first(make(), make(metrics=OTHER, code=code, threads=4))
+
+    assert "OMP_NUM_THREADS" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("what", "code", "words"),
+    [
+        ("entropy of the operating system (uuid.uuid4)", "import lib\n", "uuid.uuid4"),
+        ("the order of sets: PYTHONHASHSEED was not set", "x = set('ab')\n", "sets"),
+    ],
+)
+def test_what_escaped_is_named_if_nothing_changed(
+    make: Make, what: str, code: str, words: str
+) -> None:
+    """With the place in the user's code."""
+    told = {"uncontrolled": (what,), "code": {"train.py": code}, "hash_seed": None}
+
+    found = _first(make(**told), make(metrics=OTHER, **told))
+
+    assert words in found.sentence
+    assert "train.py:4" in found.sentence
+
+
+def test_what_escaped_ranks_below_what_changed(make: Make) -> None:
+    """A name drawn by `uuid4` is in many scripts, and harmless."""
+    told = {"uncontrolled": ("entropy of the operating system (uuid.uuid4)",)}
+
+    found = _first(make(**told), make(metrics=OTHER, threads=4, **told))
+
+    assert "OMP_NUM_THREADS" in found.sentence
+
+
+def test_nothing_that_changed_is_said_too(make: Make) -> None:
+    """Then something is not controlled, and where to look is said."""
+    found = _first(make(), make(metrics=OTHER))
+
+    assert "nothing that is recorded has changed" in found.sentence
+    assert "ml-experiment check" in found.hint
+
+
+def test_what_the_caller_found_comes_first(make: Make) -> None:
+    """It has looked before anything ran."""
+    told = Cause(aspect="data_set", sentence="data gone", weight=100.0)
+
+    assert _first(make(), make(metrics=OTHER, seed=8), findings=[told]).sentence == (
+        "data gone"
+    )
+
+
+def test_files_of_one_name_are_told_apart(make: Make) -> None:
+    """Of two folders outside of the project."""
+    old = make(data={"a/x.csv": "1", "b/x.csv": "1"})
+    new = make(data={"a/x.csv": "2", "b/x.csv": "1"}, metrics=OTHER)
+
+    assert "a/x.csv" in _first(old, new).sentence
