@@ -60,6 +60,7 @@ def test_a_finished_run_is_told_whole(local: Workplace) -> None:
     assert tags["ml_experiment.aspect.fitting"] == "recorded"
     assert local.artifacts() == {
         "record.json",
+        "record/run.tar.gz",
         "config.json",
         "console.txt",
         "requirements.txt",

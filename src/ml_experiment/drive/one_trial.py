@@ -6,11 +6,7 @@ seeded alike, with as many threads, with the same data mapped.
 
 from __future__ import annotations
 
-import datetime as dt
-from typing import TYPE_CHECKING, Any
-
-from optuna.distributions import CategoricalDistribution  # noqa: TID253 - for groups only
-from optuna.trial import FixedTrial, FrozenTrial, TrialState  # noqa: TID253
+from typing import TYPE_CHECKING
 
 from ml_experiment.drive.group import GroupFailedError, check_job, describe_study
 from ml_experiment.drive.group_events import GroupEvents
@@ -22,9 +18,8 @@ from ml_experiment.errors import RecordError
 from ml_experiment.executors.base import Broken
 from ml_experiment.executors.resources import plan_again
 from ml_experiment.record.manifest import read_manifest
-from ml_experiment.search.asked import Asked
-from ml_experiment.search.results import completed, distributions_of, settled
-from ml_experiment.search.space import draw, names_and_values, read_space
+from ml_experiment.search.again import asked_again
+from ml_experiment.search.results import completed, settled
 
 
 if TYPE_CHECKING:
@@ -36,6 +31,7 @@ if TYPE_CHECKING:
     from ml_experiment.record.journal import Journal
     from ml_experiment.record.manifest import Manifest
     from ml_experiment.record.reproduction import Reproduction
+    from ml_experiment.search.asked import Asked
     from ml_experiment.search.messages import TrialResult
 
 _MOST_STARTS = 20  # of a worker that is killed by somebody else
@@ -161,31 +157,5 @@ class OneTrial:
         drawn = self._recorded.drawn_as_values().get(number)
         if drawn is None:
             raise RecordError(f"the parameters of trial {number} were not recorded")
-        space = read_space(self._study.space)
-        named: dict[str, Any] = names_and_values(space, drawn)
-        known = distributions_of(result)
-        return Asked(
-            number=number,
-            attempt=result.attempt,
-            seed=read_manifest(self._recorded.trial(number)).seed,
-            params=draw(FixedTrial(named), space),
-            told_count=0,
-            between=(),
-            trial=FrozenTrial(
-                number=number,
-                trial_id=number,
-                state=TrialState.RUNNING,
-                value=None,
-                datetime_start=dt.datetime.now(),  # noqa: DTZ005 - as Optuna does it
-                datetime_complete=None,
-                params=named,
-                distributions={
-                    name: known.get(name) or CategoricalDistribution((value,))
-                    for name, value in named.items()
-                },
-                user_attrs={},
-                system_attrs={},
-                intermediate_values={},
-            ),
-            relative=({}, {}),
-        )
+        seed = read_manifest(self._recorded.trial(number)).seed
+        return asked_again(self._study, result, drawn, seed)
