@@ -98,4 +98,4 @@ def _summary(count: int, details: list[tuple[State, str]], state: State) -> str:
             return f"{many}, equal byte for byte"
         return f"{many}, {len(but)} of them {but[0]}"
     differing = sum(1 for each, _ in details if each is not State.SAME)
-    return f"{differing} of {many} differ"
+    return f"{differing} of {many} {'differs' if differing == 1 else 'differ'}"

@@ -38,9 +38,11 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
         if difference is not None:
             details.append(f"{name}: {difference}")
     state = State.CHANGED if details else State.SAME
-    summary = (
-        details[0] if details else f"{count} line{'s' if count != 1 else ''}, the same"
-    )
+    summary = f"{count} line{'s' if count != 1 else ''}, the same"
+    if details:
+        summary = details[0]
+    elif not count:
+        summary = "nothing was printed"
     return Row(name="console", state=state, summary=summary, details=tuple(details))
 
 

@@ -202,7 +202,8 @@ def _summary(
         each.first[0] for each in found if each.first and each.first[0] is not None
     ]
     since = f", from step {min(steps)} on" if steps else ""
+    verb = "differs" if len(found) == 1 else "differ"
     return (
-        f"{len(found)} of {many.partition(',')[0]} differ{since}, "
+        f"{len(found)} of {many.partition(',')[0]} {verb}{since}, "
         f"by at most {worst:.2g} relative"
     )
