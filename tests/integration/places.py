@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import shutil
@@ -211,12 +212,13 @@ class Workplace:
         return found
 
     def artifact_text(self, path: str, folder: Path, name: str = "demo") -> str:
-        """Download an artifact of the one run."""
+        """Download an artifact of the one run; what is compressed is unpacked."""
         run_id = self.only_run(name).info.run_id
         folder.mkdir(exist_ok=True)
-        return Path(
+        content = Path(
             self.client.download_artifacts(run_id, path, str(folder))
-        ).read_text()
+        ).read_bytes()
+        return (gzip.decompress(content) if path.endswith(".gz") else content).decode()
 
 
 def workplace(path: Path, uri: str, **variables: str) -> Workplace:
