@@ -93,9 +93,9 @@ def _summary(count: int, details: list[tuple[State, str]], state: State) -> str:
         return "none were given"
     many = f"{count} artifact{'s' if count != 1 else ''}"
     if state is State.SAME:
-        but = [text.partition(": ")[2] for _, text in details if text]
+        but = sum(1 for _, text in details if text)
         if not but:
             return f"{many}, equal byte for byte"
-        return f"{many}, {len(but)} of them {but[0]}"
+        return f"{many}, {but} of them but for dates, times or names"
     differing = sum(1 for each, _ in details if each is not State.SAME)
     return f"{differing} of {many} {'differs' if differing == 1 else 'differ'}"

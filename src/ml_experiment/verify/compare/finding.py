@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 
+_BUT = "identical but for "
+
+
 class Sameness(IntEnum):
     """How much two files are the same; the larger, the less."""
 
@@ -42,7 +45,7 @@ def different(summary: str) -> Finding:
 
 def same_but(what: str) -> Finding:
     """Return that two files say the same, and differ in ``what``."""
-    return Finding(Sameness.SAME_CONTENT, f"identical but for {what}")
+    return Finding(Sameness.SAME_CONTENT, f"{_BUT}{what}")
 
 
 def judged(old: bytes, new: bytes, what: str) -> Finding | None:
@@ -64,6 +67,9 @@ def combined(parts: Iterable[tuple[str, Finding]], *, shown: int = 3) -> Finding
     named = [
         f"{name}: {each.summary}" for name, each in differing if each.sameness == worst
     ]
+    if worst is Sameness.SAME_CONTENT:
+        whole = [each.summary.removeprefix(_BUT) for _, each in differing]
+        return same_but(", ".join(list(dict.fromkeys(whole))[:shown]))
     more = len(named) - shown
     summary = "; ".join(named[:shown]) + (f"; and {more} more" if more > 0 else "")
     return Finding(worst, summary)

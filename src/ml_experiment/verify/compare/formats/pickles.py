@@ -149,7 +149,7 @@ class _Walk:
             inner = path + form.format(_short(key))
             found = list(self.walk(inner, value, after[each]))
             if found and isinstance(key, str) and looks_volatile(key):
-                yield inner, same_but("a time or a name of this run")
+                yield inner, same_but(inner.lstrip("."))
             else:
                 yield from found
 
