@@ -35,11 +35,18 @@ class OptunaView:
         storage: See ``open_storage``.
         study_name: Name of the study there; another one for every group.
         directions: ``minimize`` or ``maximize``, one a metric.
+        every_s: Seconds between two additions, unless one is to be at once.
     """
 
     def __init__(
-        self, storage: str, study_name: str, directions: Sequence[str]
+        self,
+        storage: str,
+        study_name: str,
+        directions: Sequence[str],
+        *,
+        every_s: float = _ADD_EVERY_S,
     ) -> None:
+        self._every_s = every_s
         self._storage = storage
         self._name = study_name
         self._directions = [StudyDirection[each.upper()] for each in directions]
@@ -82,7 +89,7 @@ class OptunaView:
                 self.problems.append(problem)
             return False
         self._pause = 0
-        self._next = time.monotonic() + _ADD_EVERY_S
+        self._next = time.monotonic() + self._every_s
         return True
 
     def _add(self, told: Sequence[FrozenTrial]) -> None:

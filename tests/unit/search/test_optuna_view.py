@@ -29,7 +29,7 @@ def test_told_trials_are_there_once_and_in_order(scheme: str, tmp_path: Path) ->
     place = f"{scheme}{tmp_path / 'optuna.journal'}"
     told = searched().told_trials()
     assert OptunaView(place, "g", ["minimize"]).publish(told[:3])
-    second = OptunaView(place, "g", ["minimize"])
+    second = OptunaView(place, "g", ["minimize"], every_s=0.0)
     assert second.publish(told[:5])
     assert second.publish(told)
     study = optuna.load_study(study_name="g", storage=open_storage(place))
@@ -42,7 +42,8 @@ def test_a_storage_that_is_away_stops_nothing(tmp_path: Path) -> None:
     """The problem is kept, once; when the storage is back it gets all that it lacks."""
     folder = tmp_path / "away"
     told = searched().told_trials()
-    view = OptunaView(str(folder / "optuna.journal"), "g", ["minimize"])
+    place = str(folder / "optuna.journal")
+    view = OptunaView(place, "g", ["minimize"], every_s=0.0)
     assert not any(view.publish(told[:count]) for count in range(1, 5))
     assert len(view.problems) == 1
     folder.mkdir()
@@ -59,3 +60,15 @@ def test_nothing_is_printed(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -
     OptunaView(str(tmp_path / "optuna.journal"), "g", ["minimize"]).publish(told)
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
+
+
+def test_several_short_trials_are_added_at_once(tmp_path: Path) -> None:
+    """Soon after an addition nothing is written, until it is asked for at once."""
+    told = searched().told_trials()
+    place = str(tmp_path / "optuna.journal")
+    view = OptunaView(place, "g", ["minimize"], every_s=3600.0)
+    assert view.publish(told[:1])
+    assert not view.publish(told[:3])
+    assert view.publish(told, at_once=True)
+    study = optuna.load_study(study_name="g", storage=open_storage(place))
+    assert len(study.trials) == len(told)
