@@ -145,9 +145,22 @@ class LibraryControl(ABC):
                 f"{self.name} cannot be observed in this version ({reason})",
                 self.module,
             )
+            if not self._is_usable():
+                return
         self._loaded = module
         if self.entropy.seed is not None:
             self.begin(force=False)
+
+    def _is_usable(self) -> bool:
+        """Return whether it can be seeded at least, though it cannot be observed."""
+        try:
+            with self.observations.quiet():
+                self.global_state()
+                self.settings()
+                self.snapshot()
+        except Exception:  # noqa: BLE001 - a module of the user's that has the same name
+            return False
+        return True
 
     def begin(self, *, force: bool, goes_on: bool = False) -> None:
         """Bring the global generator to where the run is to start."""

@@ -8,6 +8,8 @@ import pytest
 
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.unit.capture.randomness.conftest import Controller
 
 
@@ -271,3 +273,68 @@ def main():
         "first": 1,
         "returned": True,
     }
+
+
+# What PyTorch asks of CUDA about its generators, answered by generators of the CPU.
+CUDA = """\
+import torch
+DEVICES = (torch.Generator(), torch.Generator())
+torch.cuda.is_initialized = lambda: True
+torch.cuda.random.is_initialized = lambda: True
+torch.cuda.device_count = torch.cuda.random.device_count = lambda: 2
+torch.cuda.default_generators = DEVICES
+torch.cuda.random._lazy_call = lambda call, **kwargs: call()
+"""
+
+
+def test_generators_of_devices_begin_with_the_run_and_are_digested(
+    controlled: Controller,
+) -> None:
+    """Every GPU in use has a derived seed, and a state that the digest covers."""
+    script = (
+        f"{CUDA}\ndef main():\n"
+        "    out(seeds=[each.initial_seed() for each in DEVICES])\n"
+        "    {line}\n"
+    )
+
+    idle = controlled(script.format(line="pass"), runs=[1, 2])
+    used = controlled(script.format(line="torch.rand(1, generator=DEVICES[1])"))
+
+    for result, part in zip(idle.results, idle.parts, strict=True):
+        assert result["seeds"] == [part["derived_seeds"]["torch"]] * 2
+    assert idle.parts[0]["end_states"] != used.parts[0]["end_states"]
+    assert idle.seeds() == []
+
+
+def test_a_seed_of_the_users_holds_on_devices_in_every_trial(
+    controlled: Controller,
+) -> None:
+    """Also on those that no run had used when it was set."""
+    script = (
+        "import torch\ntorch.manual_seed(5)\n"
+        f"{CUDA.replace('import torch', '')}\n"
+        "torch.cuda.is_initialized = lambda: False\n"
+        "def main():\n    torch.cuda.is_initialized = lambda: True\n"
+        "    out(a=[torch.rand(1, generator=each).item() for each in DEVICES])\n"
+    )
+
+    three = controlled(script, runs=[1, 2, 3])
+
+    assert three.results[1] == three.results[2]
+    assert three.parts[1]["libraries"]["torch"] == "user"
+
+
+@pytest.mark.parametrize("name", ["torch", "keras"])
+def test_a_module_of_the_users_that_has_the_same_name_is_left_alone(
+    controlled: Controller, tmp_path: Path, name: str
+) -> None:
+    """It is named as something that cannot be observed, and the run goes on."""
+    (tmp_path / f"{name}.py").write_text("answer = 42\n")
+    script = f"import {name}\ndef main():\n    out(answer={name}.answer)\n"
+
+    two = controlled(script, runs=[1, 2])
+
+    assert two.results == [{"answer": 42}] * 2
+    assert name not in two.parts[1]["libraries"]
+    (what,) = [item["what"] for item in two.parts[1]["uncontrolled"]]
+    assert what.startswith(f"{name} cannot be observed in this version")
