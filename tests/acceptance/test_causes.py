@@ -50,7 +50,7 @@ def _library(folder: Folder, version: str, offset: float) -> dict[str, str]:
 
 
 def _run(folder: Folder, *words: str, **environment: str) -> str:
-    done = folder.command(*(words or ("train.py", "--seed", "5")), **environment)
+    done = folder.command(*(words or ("train.py", "--seed", "5")), **environment)  # type: ignore[arg-type]
     assert done.returncode == 0, done.stderr
     return folder.run_directories()[-1].name
 
@@ -139,7 +139,7 @@ def test_hash_seed_is_named(folder: Folder, project: dict[str, str]) -> None:
     """The order of a set of words, which follows PYTHONHASHSEED."""
     runs = []
     for number in ("1", "2"):
-        done = folder.python("train.py", **project, PYTHONHASHSEED=number)
+        done = folder.python("train.py", **project, PYTHONHASHSEED=number)  # type: ignore[arg-type]
         assert done.returncode == 0, done.stderr
         runs.append(folder.run_directories()[-1].name)
     # Started directly, each has drawn a seed of its own, which comes first.
