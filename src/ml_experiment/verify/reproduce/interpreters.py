@@ -67,7 +67,9 @@ def _candidates(minor: str) -> list[list[str]]:
         if path is not None:
             found.append([path])
     # pyenv's command refuses a version that is installed, but not chosen for the folder.
-    versions = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser() / "versions"
+    versions = (
+        Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser() / "versions"
+    )
     found += [[str(path)] for path in sorted(versions.glob(f"{minor}.*/bin/python"))]
     uv = find_uv()
     if uv is not None:
