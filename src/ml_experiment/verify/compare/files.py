@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Finding", "Sameness", "compare_bytes", "compare_files"]
 
 _LARGEST = 500_000_000  # bytes: what is larger is compared by its bytes alone
+_LARGEST_TEXT = 200_000_000  # bytes: its lines and cells take many times that
 _BLOCK = 1 << 20
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _PACKED = (
@@ -74,10 +75,14 @@ def compare_files(old: Path, new: Path, *, rtol: float = 0.0) -> Finding:
 
 
 def _compare_two(old: Path, new: Path, rtol: float) -> Finding:
-    sizes = old.stat().st_size, new.stat().st_size
-    if max(sizes) > _LARGEST:
-        return _compare_large(old, new, sizes)
-    return compare_bytes(old.name, old.read_bytes(), new.read_bytes(), rtol)
+    try:
+        sizes = old.stat().st_size, new.stat().st_size
+        if max(sizes) > _LARGEST:
+            return _compare_large(old, new, sizes)
+        contents = old.read_bytes(), new.read_bytes()
+    except OSError as error:
+        return different(f"cannot be read: {error.strerror}")
+    return compare_bytes(old.name, *contents, rtol)
 
 
 def _compare_large(old: Path, new: Path, sizes: tuple[int, int]) -> Finding:
@@ -150,6 +155,8 @@ def _as_text(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
         b"<svg ",
     }:
         return compare_markup(name, old, new, rtol)
+    if max(len(old), len(new)) > _LARGEST_TEXT:
+        return None
     return compare_texts(name, old, new, rtol, compare_bytes)
 
 

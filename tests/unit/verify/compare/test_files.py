@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 import pickle
 import random
+import tarfile
 import zipfile
+import zlib
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +26,7 @@ import torch
 from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from PIL import Image
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import GridSearchCV
@@ -33,6 +38,7 @@ from ml_experiment.verify.compare.files import (
     compare_bytes,
     compare_files,
 )
+from ml_experiment.verify.compare.formats import unpacking
 
 
 if TYPE_CHECKING:
@@ -420,3 +426,170 @@ def test_a_broken_model_is_compared_by_its_bytes() -> None:
 
         assert _compare("m.pkl", whole, bytes(broken)).summary
     assert _compare("m.pkl", whole, whole[:-5]).sameness is Sameness.DIFFERENT
+
+
+def _picture(*frames: Any, kind: str) -> bytes:
+    first, *others = map(Image.fromarray, frames)
+    save = partial(first.save, format=kind)
+    if others:
+        save = partial(save, save_all=True, append_images=others)
+    return _written(save)
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    return _written(table.to_parquet)
+
+
+def _hdf5(activation: str) -> bytes:
+    file = io.BytesIO()
+    with h5py.File(file, "w") as archive:
+        archive["kernel"] = np.ones(2)
+        archive.attrs["model_config"] = activation
+    return file.getvalue()
+
+
+def _legacy(value: float) -> bytes:
+    state = {"bias": torch.full((2,), value)}
+    return _written(
+        lambda file: torch.save(state, file, _use_new_zipfile_serialization=False)
+    )
+
+
+def _link(target: str) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("latest")
+        member.type, member.linkname = tarfile.SYMTYPE, target
+        archive.addfile(member)
+    return file.getvalue()
+
+
+def _checkpoint(code: bytes) -> bytes:
+    members = {"data.pkl": pickle.dumps({}), "code/net.py": code}
+    return _zipped({f"net/{name}": each for name, each in members.items()}, 2020)
+
+
+_BLACK, _GREY = np.zeros((3, 3), "u1"), np.full((3, 3), 90, "u1")
+_SHARED = [[1.0], [2.0]]
+_LARGE = 2**60
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        pytest.param(
+            "a.npy",
+            *(
+                _written(partial(np.save, arr=np.array([value])))
+                for value in (_LARGE, _LARGE + 1)
+            ),
+            id="whole-numbers-beyond-floats",
+        ),
+        pytest.param(
+            "a.json",
+            *(b'{"seed": %d}' % value for value in (_LARGE, _LARGE + 1)),
+            id="whole-numbers-of-json",
+        ),
+        pytest.param(
+            "a.json", b'{"is": "pickled"}', b'{"is": "fresh"}', id="words-of-json"
+        ),
+        pytest.param(
+            "a.csv", b"score;time\n1;1\n", b"score;time\n2;1\n", id="semicolons"
+        ),
+        pytest.param(
+            "a.log",
+            b"elapsed: 3.2 score: 0.91\n",
+            b"elapsed: 3.4 score: 0.95\n",
+            id="behind-a-time",
+        ),
+        pytest.param(
+            "a.log", b"time=1, loss=0.9\n", b"time=2, loss=0.8\n", id="after-a-comma"
+        ),
+        pytest.param(
+            "a.pkl",
+            *(pickle.dumps(1) + pickle.dumps(value) for value in (2, 3)),
+            id="second-pickle-of-a-file",
+        ),
+        pytest.param(
+            "a.pkl",
+            *(pickle.dumps({1: value, "1": 0}) for value in "ab"),
+            id="keys-of-other-types",
+        ),
+        pytest.param(
+            "a.pkl",
+            *(pickle.dumps({"time": each, "score": each}) for each in _SHARED),
+            id="shared-with-a-time",
+        ),
+        pytest.param("a.pt", _legacy(1), _legacy(2), id="older-files-of-torch"),
+        pytest.param(
+            "a.pt", _checkpoint(b"x + 1"), _checkpoint(b"x * 1"), id="code-of-a-model"
+        ),
+        pytest.param("a.h5", _hdf5("relu"), _hdf5("tanh"), id="attributes-of-hdf5"),
+        pytest.param(
+            "a.parquet",
+            _parquet(pd.DataFrame({"a": [1, 2]})),
+            _parquet(pd.DataFrame({"a": [1, 2]}, index=pd.RangeIndex(5, 7))),
+            id="index-of-a-table",
+        ),
+        pytest.param(
+            "a.png",
+            *(
+                _picture(np.full((3, 3), value, "u2"), kind="png")
+                for value in (3000, 3001)
+            ),
+            id="pixels-of-16-bits",
+        ),
+        pytest.param(
+            "a.gif",
+            _picture(_BLACK, _GREY, kind="gif"),
+            _picture(_BLACK, _GREY + 9, kind="gif"),
+            id="second-frame",
+        ),
+        pytest.param("a.tar", _link("a"), _link("b"), id="target-of-a-link"),
+    ],
+)
+def test_a_result_is_not_taken_for_a_detail(name: str, old: bytes, new: bytes) -> None:
+    """What differs beside what may differ is found, with no tolerance at all."""
+    assert _compare(name, old, new).sameness is Sameness.DIFFERENT
+
+
+def test_what_mlflow_notes_of_a_model_is_no_difference() -> None:
+    """Its version and the size of the pickles are not the model."""
+    text = (
+        "mlflow_version: 3.{0}.1\nmodel_size_bytes: 1{0}\nmodel_uuid: {0}\nflavor: a\n"
+    )
+
+    found = _compare("MLmodel", text.format(1).encode(), text.format(2).encode())
+
+    assert found.sameness is Sameness.SAME_CONTENT
+
+
+def test_bytes_are_bytes_in_every_protocol() -> None:
+    """Models of boosted trees are pickled as bytes, which older protocols spell out."""
+    model = {"raw": bytearray(b"\x00\xff"), "more": b"\x01", "kinds": {1, 2}}
+
+    found = _compare("m.pkl", pickle.dumps(model, 2), pickle.dumps(model, 5))
+
+    assert found.sameness is Sameness.SAME_CONTENT
+
+
+def test_a_small_file_that_holds_a_huge_one_is_not_unpacked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Zeros pack well; they are compared as they lie there."""
+    monkeypatch.setattr(unpacking, "LARGEST", 1000)
+
+    for pack in (gzip.compress, bz2.compress, lzma.compress, zlib.compress):
+        old, new = pack(b"\0" * 10**6), pack(b"\0" * 10**6 + b"1")
+
+        assert "bytes" in _compare("zeros", old, new).summary
+
+
+def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
+    """One that is gone by now stops no comparison."""
+    (tmp_path / "old.txt").write_text("here")
+
+    found = compare_files(tmp_path / "old.txt", tmp_path / "new.txt")
+
+    assert found.sameness is Sameness.DIFFERENT
+    assert found.summary.startswith("cannot be read: ")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import importlib
 import io
-import lzma
+import json
 import tarfile
 import zipfile
 import zlib
@@ -15,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ml_experiment.verify.compare.finding import (
     Comparer,
     Finding,
+    Sameness,
     combined,
+    different,
     named_parts,
     same_but,
 )
@@ -24,12 +24,11 @@ from ml_experiment.verify.compare.formats.checkpoints import (
     compare_checkpoints,
 )
 from ml_experiment.verify.compare.formats.numbers import compare_arrays
+from ml_experiment.verify.compare.formats.unpacking import FAILURES, LARGEST, UNPACKERS
 
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_LARGEST = 1_000_000_000  # bytes, unpacked
 
 
 def compare_members(
@@ -63,11 +62,11 @@ def compare_archives(
 def _zip_members(data: bytes) -> dict[str, bytes]:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [each for each in archive.infolist() if not each.is_dir()]
-        if sum(each.file_size for each in members) > _LARGEST:
+        if sum(each.file_size for each in members) > LARGEST:
             raise ValueError("too large")
         try:
             found = {each.filename: archive.read(each) for each in members}
-        except (RuntimeError, NotImplementedError, zlib.error) as error:
+        except (RuntimeError, zlib.error) as error:  # a password, another method
             raise ValueError(str(error)) from error
     return _without_common_top(found)
 
@@ -75,10 +74,15 @@ def _zip_members(data: bytes) -> dict[str, bytes]:
 def _tar_members(data: bytes) -> dict[str, bytes]:
     found = {}
     with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        for each in archive.getmembers():
+        members = archive.getmembers()
+        if sum(each.size for each in members) > LARGEST:
+            raise ValueError("too large")
+        for each in members:
             file = archive.extractfile(each) if each.isfile() else None
             if file is not None:
                 found[each.name] = file.read()
+            elif each.linkname:
+                found[each.name] = f"a link to {each.linkname}".encode()
     return found
 
 
@@ -94,19 +98,15 @@ def compare_compressed(
     name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
 ) -> Finding | None:
     """Compare what two compressed files hold; ``None`` if they are not compressed."""
-    for unpack in (gzip.decompress, bz2.decompress, lzma.decompress, _inflated):
+    for unpack in UNPACKERS:
         try:
             before, after = unpack(old), unpack(new)
-        except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError):
+        except FAILURES:
             continue
         inner = name.rpartition(".")[0] or name
         found = compare(inner, before, after, rtol)
         return found if found.sameness else same_but("the time, or how it was packed")
     return None
-
-
-def _inflated(data: bytes) -> bytes:
-    return zlib.decompress(data)
 
 
 def compare_hdf5(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
@@ -118,8 +118,12 @@ def compare_hdf5(name: str, old: bytes, new: bytes, rtol: float) -> Finding | No
         before, after = _hdf5_arrays(h5py, old), _hdf5_arrays(h5py, new)
     except (ImportError, OSError, ValueError, KeyError):
         return None
-    both, found = named_parts(before, after)
-    found += [(key, compare_arrays(before[key], after[key], rtol)) for key in both]
+    return _compare_named(before, after, rtol)
+
+
+def _compare_named(old: dict[str, Any], new: dict[str, Any], rtol: float) -> Finding:
+    both, found = named_parts(old, new)
+    found += [(key, compare_arrays(old[key], new[key], rtol)) for key in both]
     result = combined(found)
     return result if result.sameness else same_but("how it was stored")
 
@@ -128,12 +132,13 @@ def _hdf5_arrays(h5py: Any, data: bytes) -> dict[str, Any]:
     found: dict[str, Any] = {}
 
     def visit(name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset):
-            found[name] = item[()]
+        found[name] = item[()] if isinstance(item, h5py.Dataset) else "a group"
+        found.update({f"{name}@{key}": value for key, value in item.attrs.items()})
 
     import numpy as np
 
     with h5py.File(io.BytesIO(data), "r") as file:
+        visit("", file)
         file.visititems(visit)
     return {key: np.asarray(value) for key, value in found.items()}
 
@@ -154,7 +159,21 @@ def compare_parquet(name: str, old: bytes, new: bytes, rtol: float) -> Finding |
         }
         for table in tables
     )
-    both, found = named_parts(before, after)
-    found += [(key, compare_arrays(before[key], after[key], rtol)) for key in both]
-    result = combined(found)
-    return result if result.sameness else same_but("how it was stored")
+    found = _compare_named(before, after, rtol)
+    notes = [_parquet_notes(table.schema) for table in tables]
+    if found.sameness is Sameness.SAME_CONTENT and notes[0] != notes[1]:
+        return different("types of columns, index or notes of the table")
+    return found
+
+
+def _parquet_notes(schema: Any) -> tuple[str, dict[bytes, Any]]:
+    """Return types and notes; of those of pandas without its version."""
+    notes = dict(schema.metadata or {})
+    if b"pandas" in notes:
+        written = json.loads(notes[b"pandas"])
+        notes[b"pandas"] = {
+            key: value
+            for key, value in written.items()
+            if key not in {"creator", "pandas_version"}
+        }
+    return schema.remove_metadata().to_string(), notes

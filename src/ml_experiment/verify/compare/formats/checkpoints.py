@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.verify.compare.finding import combined, named_parts
 from ml_experiment.verify.compare.formats.pickles import compare_symbols
 from ml_experiment.verify.compare.formats.symbols import Made, Symbol, read_symbols
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 TENSORS = "data.pkl"
 _NUMBERS = "data/"
+_OF_FILE = ".data/"  # a digest of the file
 _TYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
@@ -44,9 +46,22 @@ def compare_checkpoints(
     """
     try:
         before, after = (_whole(each) for each in (old, new))
-        return compare_symbols(before, after, rtol, compare)
+        found = compare_symbols(before, after, rtol, compare)
     except (ValueError, KeyError, RecursionError):
         return None
+    rest = [
+        {name: each for name, each in members.items() if not _is_saved(name)}
+        for members in (old, new)
+    ]  # such as the code of TorchScript
+    both, others = named_parts(*rest)
+    others += [
+        (name, compare(name, rest[0][name], rest[1][name], rtol)) for name in both
+    ]
+    return combined([("saved", found), *others]) if combined(others).sameness else found
+
+
+def _is_saved(name: str) -> bool:
+    return name == TENSORS or name.startswith((_NUMBERS, _OF_FILE))
 
 
 def _whole(members: Mapping[str, bytes]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.verify.compare.finding import (
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _LARGEST = 300_000_000  # bytes: more would take long to take apart
 _SHOWN = 60
+_TINY = sys.float_info.min
 
 
 def compare_pickles(
@@ -45,10 +47,11 @@ def compare_pickles(
         return None
     try:
         before, after = read_symbols(old), read_symbols(new)
-        return compare_symbols(before, after, rtol, compare)
+        found = compare_symbols(before, after, rtol, compare)
     except (ValueError, RecursionError):
         del name
         return None
+    return found if found.sameness else same_but("how it was pickled")
 
 
 def compare_symbols(old: Any, new: Any, rtol: float, compare: Comparer) -> Finding:
@@ -57,9 +60,7 @@ def compare_symbols(old: Any, new: Any, rtol: float, compare: Comparer) -> Findi
     Raises:
         RecursionError: They are nested too deeply.
     """
-    found = list(_Walk(rtol, compare).walk("", old, new))
-    if not found:
-        return same_but("how it was pickled")
+    found = _Walk(rtol, compare).walk("", old, new)
     return combined((path.lstrip(".") or "value", each) for path, each in found)
 
 
@@ -140,18 +141,20 @@ class _Walk:
     ) -> Iterator[tuple[str, Finding]]:
         before = {_key(key): (key, value) for key, value in old.items()}
         after = {_key(key): value for key, value in new.items()}
-        for each in before.keys() ^ after.keys():
+        for each in sorted(before.keys() ^ after.keys()):
             side = "first" if each in before else "second"
             yield f"{path}[{each}]", different(f"only in the {side}")
         for each, (key, value) in before.items():
             if each not in after:
                 continue
             inner = path + form.format(_short(key))
-            found = list(self.walk(inner, value, after[each]))
-            if found and isinstance(key, str) and looks_volatile(key):
-                yield inner, same_but(inner.lstrip("."))
+            if isinstance(key, str) and looks_volatile(key):
+                # What is shared with others is to be seen there, whatever is here.
+                apart = _Walk(self._rtol, self._compare).walk(inner, value, after[each])
+                if any(True for _ in apart):
+                    yield inner, same_but(inner.lstrip("."))
             else:
-                yield from found
+                yield from self.walk(inner, value, after[each])
 
     def _value(self, path: str, old: Any, new: Any) -> Finding:
         if isinstance(old, (bytes, bytearray)):
@@ -180,9 +183,10 @@ def compare_numbers(old: float, new: float, rtol: float) -> Finding:
         relative = relative_difference(float(old), float(new))
     except OverflowError:
         return different("whole numbers that differ")
-    if relative == 0 and isinstance(old, float):
-        return SAME  # NaN
-    sameness = Sameness.CLOSE if relative <= rtol else Sameness.DIFFERENT
+    if old != old and new != new:  # noqa: PLR0124 - NaN
+        return SAME
+    # Whole numbers may be too large to be told apart as floats; they differ nevertheless.
+    sameness = Sameness.CLOSE if max(relative, _TINY) <= rtol else Sameness.DIFFERENT
     return Finding(sameness, f"{old!r} and {new!r}")
 
 
@@ -204,14 +208,14 @@ def _state(made: Made) -> Any:
 
 
 def _pairs(made: Made) -> dict[Any, Any]:
-    return {_key(key): value for key, value in made.pairs}
+    return dict(made.pairs)
 
 
 def _key(key: Any) -> str:
     """Return what a key is found by again in another tree."""
     if isinstance(key, Made):
         return f"{key.name}{tuple(map(_key, key.args))}"
-    return key if isinstance(key, str) else repr(key)
+    return repr(key)
 
 
 def _short(value: Any) -> str:

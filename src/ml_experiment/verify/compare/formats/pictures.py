@@ -6,9 +6,18 @@ import io
 import re
 import struct
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ml_experiment.verify.compare.finding import Finding, different, judged, same_but
+from ml_experiment.verify.compare.finding import (
+    SAME,
+    Finding,
+    Sameness,
+    combined,
+    different,
+    judged,
+    same_but,
+)
+from ml_experiment.verify.compare.formats.unpacking import inflated
 
 
 if TYPE_CHECKING:
@@ -16,6 +25,9 @@ if TYPE_CHECKING:
 
 PNG = b"\x89PNG\r\n\x1a\n"
 _NOTES = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf", b"IDAT", b"IEND"})
+_DEEP = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # 16 bits of each colour: read as 8
+_EXACT = frozenset({"1", "L", "LA", "I", "F", "RGB", "RGBA", "CMYK"})
+_OTHER = different("other pixels")
 _PDF_NOTES = re.compile(
     rb"/(?:CreationDate|ModDate)\s*(?:\([^)]*\)|<[^>]*>)"
     rb"|/ID\s*\[[^\]]*\]"
@@ -38,7 +50,10 @@ def compare_png(name: str, old: bytes, new: bytes, rtol: float) -> Finding | Non
     if before[0][:8] != after[0][:8]:
         sizes = [struct.unpack(">II", each[0][:8]) for each in (before, after)]
         return different(f"{_size(sizes[0])} and {_size(sizes[1])} pixels")
-    return compare_pixels(old, new) or different("other pixels")
+    found = compare_pixels(old, new)
+    if before[1:] != after[1:] and before[0][8:10] in _DEEP:
+        return found if found and found.sameness > Sameness.CLOSE else _OTHER
+    return found or _OTHER
 
 
 def _size(size: tuple[int, ...]) -> str:
@@ -57,7 +72,7 @@ def _png(data: bytes) -> tuple[bytes, ...]:
             other.append(kind + content)
     if not head:
         raise ValueError("no head")
-    return head, zlib.decompress(b"".join(pixels)), *other
+    return head, inflated(b"".join(pixels)), *other
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -71,25 +86,54 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 def compare_pixels(old: bytes, new: bytes) -> Finding | None:
     """Compare two pictures of any format; ``None`` if nothing here can read them."""
     try:
-        import numpy as np
-        from PIL import Image
-
-        arrays = [
-            np.asarray(Image.open(io.BytesIO(each)).convert("RGBA")).astype(int)
-            for each in (old, new)
-        ]
-    except (ImportError, OSError, ValueError, SyntaxError):
+        frames = [_frames(each) for each in (old, new)]
+    except (ImportError, OSError, ValueError, SyntaxError, EOFError):
         return None
-    before, after = arrays
-    if before.shape != after.shape:
-        shapes = [(each.shape[1], each.shape[0]) for each in arrays]
-        return different(f"{_size(shapes[0])} and {_size(shapes[1])} pixels")
-    apart = np.abs(before - after).max(axis=2)
-    count = int((apart > 0).sum())
+    if len(frames[0]) != len(frames[1]):
+        return different(f"{len(frames[0])} and {len(frames[1])} frames")
+    if len(frames[0]) == 1:
+        found = _compare_frames(frames[0][0], frames[1][0])
+    else:
+        pairs = zip(*frames, strict=True)
+        found = combined(
+            (f"frame {number}", _compare_frames(*pair))
+            for number, pair in enumerate(pairs, start=1)
+        )
+    return found if found.sameness else same_but("how it was stored")
+
+
+def _frames(data: bytes) -> list[Any]:
+    """Return the pixels of each frame, as they are or in RGB of eight bits."""
+    import numpy as np
+    from PIL import Image, ImageSequence
+
+    with Image.open(io.BytesIO(data)) as picture:
+        return [
+            np.asarray(
+                frame
+                if frame.mode in _EXACT or frame.mode.startswith("I;")
+                else frame.convert("RGBA")
+            )
+            for frame in ImageSequence.Iterator(picture)
+        ]
+
+
+def _compare_frames(old: Any, new: Any) -> Finding:
+    import numpy as np
+
+    if old.shape[:2] != new.shape[:2]:
+        sizes = [(each.shape[1], each.shape[0]) for each in (old, new)]
+        return different(f"{_size(sizes[0])} and {_size(sizes[1])} pixels")
+    if old.shape != new.shape or old.dtype != new.dtype:
+        return different("pixels of other kinds, such as grey and coloured")
+    apart = np.abs(old.astype(float) - new.astype(float))
+    apart = apart.reshape(*old.shape[:2], -1).max(axis=2)
+    count = int((apart != 0).sum())
     if not count:
-        return same_but("how it was stored")
+        return SAME
+    scale = f" of {np.iinfo(old.dtype).max}" if old.dtype.kind == "u" else ""
     return different(
-        f"{count} of {apart.size} pixels differ, by at most {int(apart.max())} of 255"
+        f"{count} of {apart.size} pixels differ, by at most {apart.max():g}{scale}"
     )
 
 

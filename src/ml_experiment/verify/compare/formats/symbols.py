@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_WRAPPERS = frozenset(
-    {
-        "joblib.numpy_pickle.NumpyArrayWrapper",
-    }
-)
+_WRAPPERS = frozenset({"joblib.numpy_pickle.NumpyArrayWrapper"})
+# Names of today for those of before, as protocol 2 and older libraries write them.
+_RENAMED = {
+    "numpy.core.": "numpy._core.",
+    "__builtin__.": "builtins.",
+    "copy_reg.": "copyreg.",
+}
+_SETS = {"builtins.set": set, "builtins.frozenset": frozenset}
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,11 @@ class _Reader(pickle._Unpickler):  # noqa: SLF001 - the one that can be extended
 
     def find_class(self, module: str, name: str) -> Symbol:
         """Answer every name with a symbol."""
-        return Symbol(f"{module}.{name}".replace("numpy.core.", "numpy._core."))
+        whole = f"{module}.{name}"
+        for before, now in _RENAMED.items():
+            if whole.startswith(before):
+                whole = now + whole.removeprefix(before)
+        return Symbol(whole)
 
     def get_extension(self, code: int) -> None:
         """Answer a registered name with a symbol."""
@@ -152,14 +159,38 @@ class _Reader(pickle._Unpickler):  # noqa: SLF001 - the one that can be extended
         return np.frombuffer(data, dtype).reshape(state["shape"], order=state["order"])
 
 
-def _call(what: Any, args: tuple[Any, ...]) -> Made:
+def _call(what: Any, args: tuple[Any, ...]) -> Any:
     if not isinstance(what, Symbol):
         raise pickle.UnpicklingError("a call of what has no name")
-    return what(*args)
+    plain = _plain(what.name, args)
+    return what(*args) if plain is None else plain
+
+
+def _plain(name: str, args: tuple[Any, ...]) -> Any:
+    """Return a value that has no sign of its own in older protocols; ``None`` for others."""
+    found: Any = None
+    match name, args:
+        case ("_codecs.encode", (str() as text, "latin1")):
+            found = text.encode("latin1")
+        case ("builtins.bytes", ()):
+            found = b""
+        case ("builtins.bytearray", ()):
+            found = bytearray()
+        case ("builtins.bytearray", (bytes() as data,)):
+            found = bytearray(data)
+        case ("builtins.bytearray", (str() as text, "latin-1")):
+            found = bytearray(text.encode("latin1"))
+        case ("builtins.set" | "builtins.frozenset", (list() as items,)):
+            found = _SETS[name](items)
+        case _:
+            pass
+    return found
 
 
 def read_symbols(data: bytes, elsewhere: list[Made] | None = None) -> Any:
     """Return what a pickle holds, as symbols.
+
+    Of several pickles one after the other, a list; bytes that follow the last are its end.
 
     Args:
         data: The pickle.
@@ -169,7 +200,16 @@ def read_symbols(data: bytes, elsewhere: list[Made] | None = None) -> Any:
         ValueError: It is no pickle, or a broken one.
     """
     notes: list[Made] = [] if elsewhere is None else elsewhere
-    try:
-        return _Reader(io.BytesIO(data), notes).load()
-    except Exception as error:
-        raise ValueError(f"{type(error).__name__}: {error}") from error
+    stream = io.BytesIO(data)
+    found: list[Any] = []
+    start = 0
+    while start < len(data):
+        try:
+            found.append(_Reader(stream, notes).load())
+        except Exception as error:
+            if not found:
+                raise ValueError(f"{type(error).__name__}: {error}") from error
+            found.append(data[start:])
+            break
+        start = stream.tell()
+    return found[0] if len(found) == 1 else found

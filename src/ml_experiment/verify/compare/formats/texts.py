@@ -26,9 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
-_KEY = re.compile(r"\s*(?:- )?[\"']?([\w .-]+?)[\"']?\s*[:=]\s*\S")
+# A line of one key and one value: what else is in a line counts.
+_KEY = re.compile(
+    r"\s*(?:- )?[\"']?([\w .-]+?)[\"']?\s*[:=]\s*"
+    r"(?:\"[^\"]*\"|'[^']*'|<\w+>|[^\s,;=\"'<>]+)[,;]?\s*"
+)
 # What MLflow writes into the folder of a model, of the run and not of the model.
-_OF_MLFLOW = frozenset({"model_id", "artifact_path", "model_uuid", "run_id"})
+_OF_MLFLOW = frozenset(
+    {
+        *("model_id", "artifact_path", "model_uuid", "run_id"),
+        *("mlflow_version", "model_size_bytes"),
+    }
+)
+_DELIMITERS = ",;\t|"
 _SHOWN = 60
 
 
@@ -62,7 +72,8 @@ def compare_texts(
         if found is not None:
             return found
     if ending in {"csv", "tsv"}:
-        return _table(before, after, rtol, "\t" if ending == "tsv" else ",")
+        head = before.partition("\n")[0]
+        return _table(before, after, rtol, max(_DELIMITERS, key=head.count))
     return _lines(before.split("\n"), after.split("\n"), rtol)
 
 
@@ -78,7 +89,7 @@ def _json(old: str, new: str, rtol: float, compare: Comparer) -> Finding | None:
         found = compare_symbols(before, after, rtol, compare)
     except (ValueError, RecursionError):
         return None
-    return same_but("its layout") if "pickled" in found.summary else found
+    return found if found.sameness else same_but("its layout")
 
 
 def _lines(old: Sequence[str], new: Sequence[str], rtol: float) -> Finding:
@@ -115,12 +126,12 @@ def _volatile_only(differing: Sequence[tuple[int, str, str]]) -> Finding | None:
         if without_volatile(one) == without_volatile(other):
             keys.add("times or places")
             continue
-        match = _KEY.match(one)
-        if match is None or match[0][:-1] != other[: len(match[0]) - 1]:
+        matches = [_KEY.fullmatch(without_volatile(line)) for line in (one, other)]
+        names = {match and match[1].strip() for match in matches}
+        name = names.pop()
+        if names or not name or not (looks_volatile(name) or name in _OF_MLFLOW):
             return None
-        if not looks_volatile(match[1]) and match[1].strip() not in _OF_MLFLOW:
-            return None
-        keys.add(match[1].strip())
+        keys.add(name)
     return same_but(", ".join(sorted(keys)))
 
 
@@ -134,7 +145,8 @@ def _apart(old: str, new: str) -> float:
 
 def _between(old: str, new: str) -> float:
     apart = relative_difference(float(old), float(new))
-    long = apart == 0 and old != new and old.isdigit() and new.isdigit()
+    whole = all(each.lstrip("+-").isdigit() for each in (old, new))
+    long = apart == 0 and whole and int(old) != int(new)
     return float("inf") if long else apart  # an identifier, not a quantity
 
 
