@@ -129,9 +129,9 @@ def _by_format(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None
     elif both(b"\x93NUMPY"):
         found = compare_npy(name, old, new, rtol)
     elif both(b"\x89HDF\r\n"):
-        found = compare_hdf5(name, old, new, rtol)
+        found = compare_hdf5(name, old, new, rtol, compare_bytes)
     elif both(b"PAR1"):
-        found = compare_parquet(name, old, new, rtol)
+        found = compare_parquet(name, old, new, rtol, compare_bytes)
     elif both(*_ZIP):
         found = compare_archives(name, old, new, rtol, compare_bytes)
     elif both(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):

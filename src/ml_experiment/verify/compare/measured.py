@@ -23,18 +23,34 @@ _STAMP = re.compile(
 )
 
 
+# Times that are data: what a model predicts of trips or patients is a result.
+_DATA = re.compile(
+    r"(?:.*_)?(?:trip|ride|call|travel|journey|flight|delivery|arrival|departure|waiting|"
+    r"survival|event|failure|reaction|stay|race|lap|game|pred|predicted|true|actual|"
+    r"expected|observed|target)_(?:times?|duration|seconds|minutes)(?:_.*)?",
+    re.IGNORECASE,
+)
+_LONGEST = 200  # characters: what is longer is no name
+
+
 def looks_measured(name: str) -> bool:
     """Return whether a value of that name is the time or the memory that a run took."""
-    return _MEASURED.fullmatch(_words(name)) is not None
+    return _is_measured(_words(name))
 
 
 def looks_volatile(name: str) -> bool:
     """Return whether a value of that name tells when or where a run was, too."""
     words = _words(name)
-    return _MEASURED.fullmatch(words) is not None or _STAMP.fullmatch(words) is not None
+    return _is_measured(words) or _STAMP.fullmatch(words) is not None
+
+
+def _is_measured(words: str) -> bool:
+    return _MEASURED.fullmatch(words) is not None and _DATA.fullmatch(words) is None
 
 
 def _words(name: str) -> str:
     """Return a name with its words joined by ``_``, whatever joined them."""
+    if len(name) > _LONGEST:
+        return ""
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name)
     return re.sub(r"\W+", "_", spaced).strip("_")

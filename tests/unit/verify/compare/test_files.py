@@ -593,3 +593,43 @@ def test_a_file_that_cannot_be_read_is_said_so(tmp_path: Path) -> None:
 
     assert found.sameness is Sameness.DIFFERENT
     assert found.summary.startswith("cannot be read: ")
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_addresses_in_a_description_of_keras_are_no_difference(ending: str) -> None:
+    """Keras tells what its layers share by where it lies in memory."""
+
+    def saved(address: int, units: int) -> bytes:
+        layer = {"units": units, "dtype": {"shared_object_id": address}}
+        if ending == "h5":
+            return _hdf5(json.dumps(layer))
+        return _zipped({"config.json": json.dumps(layer).encode()}, 2020)
+
+    name = f"model.{ending}"
+
+    again = _compare(name, saved(139868571034256, 2), saved(139868760910864, 2))
+    other = _compare(name, saved(139868571034256, 2), saved(139868760910864, 3))
+
+    assert again.sameness is Sameness.SAME_CONTENT
+    assert other.sameness is Sameness.DIFFERENT
+    assert "['units']: 2 and 3" in other.summary
+
+
+def test_tensors_of_sixteen_bits_are_measured() -> None:
+    """Half of the precision, and the same words."""
+
+    def saved(value: float) -> bytes:
+        tensor = torch.full((2,), value, dtype=torch.bfloat16)
+        return _written(lambda file: torch.save({"weight": tensor}, file))
+
+    found = _compare("model.pt", saved(1.0), saved(4.0))
+
+    assert found.summary.endswith("2 of 2 values differ, by at most 3 (0.75 relative)")
+
+
+@pytest.mark.parametrize("title", ["trip_duration", "predicted_time", "survival_time"])
+def test_a_time_that_is_predicted_is_a_result(title: str) -> None:
+    """What is told of trips and patients is no time that the run took."""
+    old, new = (f"id,{title}\n1,{value}\n".encode() for value in (500, 510))
+
+    assert _compare("predictions.csv", old, new).sameness is Sameness.DIFFERENT

@@ -27,6 +27,8 @@ _TYPES = {
     "CharStorage": "i1",
     "ByteStorage": "u1",
     "BoolStorage": "?",
+    "ComplexFloatStorage": "<c8",
+    "ComplexDoubleStorage": "<c16",
 }
 
 
@@ -78,5 +80,8 @@ def _numbers(made: Made, members: Mapping[str, bytes]) -> Any:
 
     kind, key = made.args[1], str(made.args[2])
     name = kind.name.rpartition(".")[2] if isinstance(kind, Symbol) else ""
-    # A type that NumPy does not know, such as bfloat16, byte by byte.
-    return np.frombuffer(members[_NUMBERS + key], _TYPES.get(name, "u1"))
+    content = members[_NUMBERS + key]
+    if name == "BFloat16Storage":  # the upper half of a number of 32 bits
+        return (np.frombuffer(content, "<u2").astype("<u4") << 16).view("<f4")
+    # A type that NumPy does not know, byte by byte.
+    return np.frombuffer(content, _TYPES.get(name, "V1"))

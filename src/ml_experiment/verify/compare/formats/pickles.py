@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _LARGEST = 300_000_000  # bytes: more would take long to take apart
 _SHOWN = 60
+# Keras tells objects that are shared by their addresses.
+_ADDRESSES = frozenset({"shared_object_id"})
 _TINY = sys.float_info.min
 
 
@@ -148,7 +150,7 @@ class _Walk:
             if each not in after:
                 continue
             inner = path + form.format(_short(key))
-            if isinstance(key, str) and looks_volatile(key):
+            if isinstance(key, str) and (looks_volatile(key) or key in _ADDRESSES):
                 # What is shared with others is to be seen there, whatever is here.
                 apart = _Walk(self._rtol, self._compare).walk(inner, value, after[each])
                 if any(True for _ in apart):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?")
 # A line of one key and one value: what else is in a line counts.
 _KEY = re.compile(
-    r"\s*(?:- )?[\"']?([\w .-]+?)[\"']?\s*[:=]\s*"
+    r"\s*(?:- )?[\"']?([\w .-]{1,200}?)[\"']?\s*[:=]\s*"
     r"(?:\"[^\"]*\"|'[^']*'|<\w+>|[^\s,;=\"'<>]+)[,;]?\s*"
 )
 # What MLflow writes into the folder of a model, of the run and not of the model.
