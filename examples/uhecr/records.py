@@ -46,7 +46,7 @@ class Run:
 
     @property
     def params(self):
-        """The parameters that ``main`` was called with; defaults are left out."""
+        """The parameters that ``main`` was called with, its defaults included."""
         return next((e["params"] for e in self.events if e["event"] == "started"), {})
 
     @property

@@ -87,9 +87,21 @@ def write_table(out, judged, size):
         csv.writer(file, lineterminator="\n").writerows([head, *rows])
     _write_runs(out, judged, size)
     lines = [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
-    (out / "table.md").write_text(
-        "\n".join([*lines, "", *_caption(judged, size)]) + "\n"
-    )
+    table = "\n".join(lines) + "\n"
+    caption = "\n".join(_caption(judged, size)) + "\n"
+    (out / "table.md").write_text(f"{table}\n{caption}")
+    return table
+
+
+def put_into_readme(table):
+    """Put the table where the README has the place for it."""
+    path = HERE / "README.md"
+    begin, end = "<!-- table -->\n", "<!-- end of table -->\n"
+    before, found, rest = path.read_text().partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        sys.exit(f"error: {path.name}: no place for the table: {begin}{end}")
+    path.write_text(f"{before}{begin}\n{table}\n{end}{after}")
 
 
 def _lines():
