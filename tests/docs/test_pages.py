@@ -9,7 +9,8 @@ in front of a block, which readers do not see, say what it is:
 
 In a ``console`` block, lines with ``$`` are commands. The others are output: each must
 appear, in this order, with ``...`` standing for any text. Run ids and durations are those
-of somebody else's run, and spaces only align: neither is compared.
+of somebody else's run, and spaces only align: neither is compared. A command that names a run
+is given the reader's own: the first id on a page stands for the first run, and so on.
 """
 
 from __future__ import annotations
@@ -111,6 +112,7 @@ def commands(block: Block) -> list[Command]:
 def shell_script(page: Path) -> str:
     """Return the page as one shell script: variables last from block to block."""
     parts: list[str] = []
+    ids = list(dict.fromkeys(_RUN_ID.findall(page.read_text(encoding="utf-8"))))
     for block in blocks(page):
         if block.is_file:
             name = shlex.quote(block.value)
@@ -118,9 +120,16 @@ def shell_script(page: Path) -> str:
             parts.append(f"printf %s {shlex.quote(block.body)} > {name}")
         elif block.is_run:
             for command in commands(block):
-                parts.append(command.text)
+                parts.append(
+                    _RUN_ID.sub(lambda found: _own(ids, found[0]), command.text)
+                )
                 parts.append(f"printf '\\n%s %s\\n' '{_MARK}' \"$?\"")
     return "\n".join(parts) + "\n"
+
+
+def _own(ids: list[str], run_id: str) -> str:
+    """Return the shell's words for the reader's run where a page names somebody else's."""
+    return f"$(ls .ml_experiment/runs | sed -n {ids.index(run_id) + 1}p)"
 
 
 def readers_environment(home: Path) -> dict[str, str]:

@@ -58,6 +58,7 @@ def _is_told_once(place: Workplace, name: str = "demo") -> None:
         "requirements.txt",
         "code/train.py",
         "record/parts/software.json",
+        "record/run.tar.gz",
         "model/model.txt",
     }
 

@@ -43,6 +43,7 @@ FILES = {
     "requirements.txt",
     "code/train.py",
     "record/parts/software.json",
+    "record/run.tar.gz",
     "model/model.txt",
 }
 
