@@ -123,7 +123,7 @@ def test_a_run_is_identical_when_it_is_run_again_in_another_folder(
     status, document, said = reproduced(folder, run, OMP_NUM_THREADS="1")
 
     assert (status, document["verdict"]) == (0, "identical"), said
-    assert "data: 1 of 1 files are here, unchanged" in said
+    assert "data: 1 of 1 file here, unchanged" in said
     assert sorted(path.name for path in (folder.path / "out").iterdir()) == before
     assert (folder.path / "out" / "said.txt").read_text() == "mine"
     [new] = elsewhere(folder).run_directories()

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ml_experiment.cli.signature import check_against_script
+from ml_experiment.record.wording import counted
 from ml_experiment.verify.checklist.check import check
 from ml_experiment.verify.checklist.levels import MEANINGS, NAMES
 from ml_experiment.verify.checklist.rules import ASPECTS, Severity
@@ -116,7 +117,7 @@ def _near(path: Path) -> str:
 
 def _summary(checked: Checked) -> list[str]:
     counts = Counter(each.severity for each in checked.findings)
-    told = [_counted(counts[each], each.value) for each in Severity if counts[each]]
+    told = [counted(counts[each], each.value) for each in Severity if counts[each]]
     line = ", ".join(told) if told else "no findings"
     if checked.silenced:
         line += f" ({checked.silenced} silenced by comments)"
@@ -130,7 +131,3 @@ def _summary(checked: Checked) -> list[str]:
         rest = f" and {more} more" if more > 0 else ""
         lines.append(f"not {NAMES[following]}: {shown}{rest}")
     return lines
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

@@ -17,6 +17,7 @@ from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json, write_json
 from ml_experiment.record.journal import Event, read_journal
 from ml_experiment.record.manifest import Manifest, read_manifest
+from ml_experiment.record.wording import counted
 
 
 if TYPE_CHECKING:
@@ -108,10 +109,6 @@ class _Evidence:
         return any(event["event"] == "started" for event in self.events)
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _bytes(count: int) -> str:
     size = float(count)
     for unit in ("B", "kB", "MB", "GB"):
@@ -135,7 +132,7 @@ def _data_set(evidence: _Evidence) -> Aspect:
     if len(unread) == len(files):
         return _missing("the data files were gone before they could be digested", part)
     count = int(part.get("count", len(files)))
-    summary = f"{_plural(count, 'file')}, {_bytes(int(part.get('bytes', 0)))}"
+    summary = f"{counted(count, 'file')}, {_bytes(int(part.get('bytes', 0)))}"
     return _recorded(summary, part)
 
 
@@ -161,7 +158,7 @@ def _preprocessing(evidence: _Evidence) -> Aspect:
         ],
     }
     modules = len(code["modules"])
-    return _recorded(f"the script and {_plural(modules, 'local module')}", details)
+    return _recorded(f"the script and {counted(modules, 'local module')}", details)
 
 
 def _split(evidence: _Evidence) -> Aspect:
@@ -183,12 +180,12 @@ def _fitting(evidence: _Evidence) -> Aspect:
     details = {"params": params}
     groups = evidence.of_kind("group")
     if not groups:
-        return _recorded(_plural(len(params), "parameter"), details)
+        return _recorded(counted(len(params), "parameter"), details)
     search = {name: item for name, item in groups[-1].items() if name not in _COMMON}
     config = read_json(evidence.run.config) or {}
     details |= {"search": search, "param_space": config.get("param_space")}
     sampler, trials = search["sampler"]["name"], search["num_trials"]
-    return _recorded(f"{_plural(trials, 'trial')} drawn by {sampler}", details)
+    return _recorded(f"{counted(trials, 'trial')} drawn by {sampler}", details)
 
 
 def _best_trial(evidence: _Evidence) -> dict[str, Any] | None:
@@ -241,7 +238,7 @@ def _stochasticity(evidence: _Evidence) -> Aspect:
     origin = "drawn" if manifest.seed_drawn else "given"
     summary = f"seed {manifest.seed} ({origin})"
     if seeds:
-        summary += f", {_plural(len(seeds), 'seed')} of the script's own"
+        summary += f", {counted(len(seeds), 'seed')} of the script's own"
     if reason is not None:
         details["end_states_missing"] = reason
     return _recorded(summary, details)
@@ -256,7 +253,7 @@ def _software(evidence: _Evidence) -> Aspect:
     libraries, _ = evidence.part("libraries")
     packages = part.get("packages", [])
     python = part.get("python", {}).get("version", "?")
-    summary = f"Python {python}, {_plural(len(packages), 'package')}"
+    summary = f"Python {python}, {counted(len(packages), 'package')}"
     return _recorded(summary, part | {"native_libraries": libraries})
 
 
@@ -268,10 +265,10 @@ def _hardware(evidence: _Evidence) -> Aspect:
         return _missing(reason)
     cpu = part.get("cpu", {})
     model, cores = cpu.get("model", "?"), cpu.get("logical_cores", 0)
-    summary = f"{model}, {_plural(int(cores or 0), 'core')}"
+    summary = f"{model}, {counted(int(cores or 0), 'core')}"
     gpus = part.get("gpus") or []
     if gpus:
-        summary += f", {_plural(len(gpus), 'GPU')}"
+        summary += f", {counted(len(gpus), 'GPU')}"
     return _recorded(summary, part)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Row, State
 from ml_experiment.verify.compare.files import Sameness, compare_files
 
@@ -91,7 +92,7 @@ def _compare(
 def _summary(count: int, details: list[tuple[State, str]], state: State) -> str:
     if not details:
         return "none were given"
-    many = f"{count} artifact{'s' if count != 1 else ''}"
+    many = counted(count, "artifact")
     if state is State.SAME:
         but = sum(1 for _, text in details if text)
         if not but:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Row, State
 from ml_experiment.verify.compare.plain import plain_lines
 
@@ -38,7 +39,7 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
         if difference is not None:
             details.append(f"{name}: {difference}")
     state = State.CHANGED if details else State.SAME
-    summary = f"{count} line{'s' if count != 1 else ''}, the same"
+    summary = f"{counted(count, 'line')}, the same"
     if details:
         summary = details[0]
     elif not count:

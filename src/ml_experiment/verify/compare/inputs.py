@@ -7,6 +7,7 @@ import math
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Cause, Row, State
 from ml_experiment.verify.compare.sources import read_source, same_program
 
@@ -52,7 +53,7 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     details = [*changes, *(f"config: {text}" for text in settings)]
     if not details:
         count = len(old.params)
-        summary = f"{count} parameter{'s' if count != 1 else ''}, the same"
+        summary = f"{counted(count, 'parameter')}, the same"
         return Row(name="parameters", state=State.SAME, summary=summary), causes
     return (
         Row(
@@ -123,9 +124,11 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             summary=details[0] + _more(details),
             details=details,
         ), causes
-    summary = f"the script and what it imports, {len(used & before.keys())} files"
+    summary = (
+        f"the script and what it imports, {counted(len(used & before.keys()), 'file')}"
+    )
     if details:
-        summary += f"; {len(details)} other files changed"
+        summary += f"; {counted(len(details), 'other file')} changed"
     return Row(name="code", state=State.SAME, summary=summary, details=details), causes
 
 
@@ -257,7 +260,7 @@ def _version(side: Evidence, package: str) -> str | None:
 
 
 def _count(count: int) -> str:
-    return f"{count} file{'s' if count != 1 else ''}, the same" if count else "no files"
+    return f"{counted(count, 'file')}, the same" if count else "no files"
 
 
 def _files(side: Evidence) -> dict[str, dict[str, Any]]:
@@ -313,7 +316,7 @@ def compare_splits(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     elif count or old.loaded:
         state, summary = (
             State.SAME,
-            f"{count} split{'s' if count != 1 else ''}, the same",
+            f"{counted(count, 'split')}, the same",
         )
     else:
         state, summary = State.SAME, "none seen"

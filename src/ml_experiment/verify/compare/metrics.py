@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Noise, Row, State
 from ml_experiment.verify.compare.measured import looks_measured
 
@@ -192,7 +193,7 @@ def _summary(
 ) -> str:
     if not names and not other:
         return "none were given"
-    many = f"{names} metric{'s' if names != 1 else ''}, {points} values"
+    many = f"{counted(names, 'metric')}, {counted(points, 'value')}"
     if state is State.SAME:
         return f"{many}, equal to the last bit"
     if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Cause, Row, State
 from ml_experiment.verify.compare.inputs import is_code_changed, used_files
 from ml_experiment.verify.compare.sources import uses_sets
@@ -45,7 +46,7 @@ def compare_randomness(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     if parted or any(cause.weight >= _USER_SEED for cause in causes):
         state, summary = State.CHANGED, details[0]
     else:
-        ends = f"{count} generator{'s' if count != 1 else ''}"
+        ends = counted(count, "generator")
         state = State.SAME
         summary = f"seed {old.manifest.seed}; {ends} ended in the same state"
     return Row(name=NAME, state=state, summary=summary, details=tuple(details)), causes

@@ -13,6 +13,7 @@ from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.prepare import Request
 from ml_experiment.record.reproduction import Reproduction
+from ml_experiment.record.wording import counted
 from ml_experiment.supervise.start import run_job
 from ml_experiment.verify.reproduce.data import (
     Places,
@@ -169,7 +170,9 @@ def _say_of_data(found: Sequence[Found], wish: Wish) -> None:
         elif each.state == "to be downloaded":
             wish.say(f"note: not here, and left to its library to download: {path}")
     if found:
-        wish.say(f"data: {counts['same']} of {len(found)} files are here, unchanged")
+        wish.say(
+            f"data: {counts['same']} of {counted(len(found), 'file')} here, unchanged"
+        )
 
 
 def remarks(found: Sequence[Found]) -> list[str]:
