@@ -17,6 +17,7 @@ import pytest
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "uhecr"
 COMMAND = Path(sys.executable).with_name("ml-experiment")
+STUDY = (sys.executable, "run.py", "--size", "small", "--only", "svm")
 OURS = ("ML_EXPERIMENT", "MLFLOW", "UHECR")
 
 NEEDED = ("keras", "matplotlib", "optuna_integration", "sklearn", "torch", "xgboost")
@@ -66,15 +67,28 @@ class Project:
         ]
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """The example with few simulated showers, far from the repository."""
+def _new_project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Copy the example, with few simulated showers, far from the repository."""
     path = tmp_path_factory.mktemp("project") / "uhecr"
     made = shutil.ignore_patterns(".ml_experiment", "data", "results*", "mlflow.db*")
     shutil.copytree(EXAMPLE, path, ignore=made)
     project = Project(path)
-    size = ("--showers", 50, "--size", "small")
+    size = ("--showers", 400, "--size", "small")
     project.type(sys.executable, "-m", "showers", "--out", "data", *size)
+    return project
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The example, with nothing run yet."""
+    return _new_project(tmp_path_factory)
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The example, with the study of one model run."""
+    project = _new_project(tmp_path_factory)
+    project.type(*STUDY)
     return project
 
 
@@ -102,11 +116,9 @@ def test_small_searches_do_not_depend_on_the_workers(
     assert one == two
 
 
-def test_study_of_one_model(project: Project) -> None:
+def test_study_of_one_model(studied: Project) -> None:
     """Search, the test rows once for each cell, the table with the rest left out."""
-    project.type(sys.executable, "run.py", "--size", "small", "--only", "svm")
-
-    out = project.path / "results-small"
+    out = studied.path / "results-small"
     table = (out / "table.md").read_text(encoding="utf-8")
     rows = {
         row["what"] + " " + row["settings"] + " " + row["split"]: row
@@ -129,14 +141,13 @@ def test_study_of_one_model(project: Project) -> None:
     ]
 
 
-def test_study_runs_nothing_twice(project: Project) -> None:
+def test_study_runs_nothing_twice(studied: Project) -> None:
     """What is on record is not run again."""
-    project.type(sys.executable, "run.py", "--size", "small", "--only", "svm")
-    before = sorted(project.path.glob(".ml_experiment/runs/*"))
+    before = sorted(studied.path.glob(".ml_experiment/runs/*"))
 
-    project.type(sys.executable, "run.py", "--size", "small", "--only", "svm")
+    studied.type(*STUDY)
 
-    assert sorted(project.path.glob(".ml_experiment/runs/*")) == before
+    assert sorted(studied.path.glob(".ml_experiment/runs/*")) == before
 
 
 def runs(out: Path) -> list[dict[str, str]]:

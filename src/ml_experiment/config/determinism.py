@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 HASH_SEED = "PYTHONHASHSEED"
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+_OPENMP = "OMP_NUM_THREADS"
 THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
+    _OPENMP,
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
@@ -40,7 +41,9 @@ def child_environment(
 ) -> dict[str, str]:
     """Return the environment for a process that is to run a job.
 
-    Whatever the user has set stays as it is.
+    Whatever the user has set stays as it is. ``OMP_NUM_THREADS`` is then the number for
+    all of them, as the libraries themselves take it for theirs where theirs is not set
+    (https://www.openmathlib.org/OpenBLAS/docs/runtime_variables).
 
     Args:
         seed: The run's seed; ``None`` where there is none (the hash seed is then 0).
@@ -53,13 +56,20 @@ def child_environment(
     environment = dict(current_env)
     hash_seed = 0 if seed is None else derive_seed(seed, HASH_SEED)
     wanted = {HASH_SEED: str(hash_seed)}
-    wanted |= dict.fromkeys(THREAD_VARIABLES, str(max(1, cpus)))
+    threads = _given_threads(environment.get(_OPENMP, "")) or max(1, cpus)
+    wanted |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     if deterministic not in {False, "false"}:
         wanted[CUBLAS] = ":4096:8"
     for name, value in wanted.items():
         if not environment.get(name):  # an empty one is, to all of them, not set
             environment[name] = value
     return environment
+
+
+def _given_threads(value: str) -> int | None:
+    """Return the first number of ``OMP_NUM_THREADS``: one for each level of nesting."""
+    first = value.partition(",")[0].strip()
+    return int(first) if first.isascii() and first.isdigit() and int(first) else None
 
 
 def available_cpus() -> int:

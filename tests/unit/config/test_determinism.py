@@ -35,15 +35,36 @@ def test_everything_is_set_where_the_user_set_nothing() -> None:
 
 def test_what_the_user_set_stays() -> None:
     """The user's own values win, ``random`` hashing included; empty ones are not values."""
-    mine = {"PYTHONHASHSEED": "random", "OMP_NUM_THREADS": "7", "MKL_NUM_THREADS": ""}
+    mine = {"PYTHONHASHSEED": "random", "OPENBLAS_NUM_THREADS": "7", "MKL_NUM_THREADS": ""}
 
     environment = child_environment(
         seed=5, deterministic=True, cpus=2, current_env=mine
     )
 
     assert environment["PYTHONHASHSEED"] == "random"
-    assert environment["OMP_NUM_THREADS"] == "7"
+    assert environment["OPENBLAS_NUM_THREADS"] == "7"
     assert environment["MKL_NUM_THREADS"] == "2"
+    assert environment["OMP_NUM_THREADS"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("openmp", "threads"),
+    [("1", "1"), ("4,2", "4"), (" 3 ", "3"), ("", "2"), ("0", "2"), ("many", "2")],
+)
+def test_threads_of_openmp_are_those_of_all_libraries(
+    openmp: str, threads: str
+) -> None:
+    """As each of them has it by itself; what is no number says nothing to the others."""
+    environment = child_environment(
+        seed=5,
+        deterministic=True,
+        cpus=2,
+        current_env={"OMP_NUM_THREADS": openmp, "MKL_NUM_THREADS": "6"},
+    )
+
+    assert environment["OMP_NUM_THREADS"] == (openmp or threads)
+    assert environment["OPENBLAS_NUM_THREADS"] == threads
+    assert environment["MKL_NUM_THREADS"] == "6"
 
 
 @pytest.mark.parametrize("switch", [False, "false"])

@@ -92,6 +92,8 @@ def _compare(
 def _summary(count: int, details: list[tuple[State, str]], state: State) -> str:
     if not details:
         return "none were given"
+    if not count:
+        return details[0][1]
     many = counted(count, "artifact")
     if state is State.SAME:
         but = sum(1 for _, text in details if text)
