@@ -106,7 +106,8 @@ def reproduced(
     """Reproduce a run in another folder; status, the comparison, what was said."""
     there = elsewhere(folder)
     there = replace(there, environment=there.environment | environment)
-    done = there.command("reproduce", str(run), "--json", *words)
+    limit_s = 600 if "venv" in words else 120  # packages are downloaded
+    done = there.command("reproduce", str(run), "--json", *words, timeout_s=limit_s)
     document = json.loads(done.stdout) if done.stdout else {}
     return done.returncode, document, done.stderr
 

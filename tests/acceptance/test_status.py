@@ -121,7 +121,12 @@ def _wait_for(condition: Callable[[], object], what: str, limit_s: float = 60) -
 
 def _started_long_run(folder: Folder) -> tuple[subprocess.Popen[bytes], int]:
     """Start a job that waits for ever; return the command and the job's process id."""
-    body = "open('pid', 'w').write(str(os.getpid()) + '\\n')\ntime.sleep(600)"
+    # Closed by hand: an interrupt while a file is being disposed of is lost in Python.
+    body = (
+        "with open('pid', 'w') as file:\n"
+        "    file.write(str(os.getpid()) + '\\n')\n"
+        "time.sleep(600)"
+    )
     folder.write("train.py", _script(body))
     command = folder.start("--name", "Long", "train.py")
     pid = folder.path / "pid"

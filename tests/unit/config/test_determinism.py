@@ -35,7 +35,11 @@ def test_everything_is_set_where_the_user_set_nothing() -> None:
 
 def test_what_the_user_set_stays() -> None:
     """The user's own values win, ``random`` hashing included; empty ones are not values."""
-    mine = {"PYTHONHASHSEED": "random", "OPENBLAS_NUM_THREADS": "7", "MKL_NUM_THREADS": ""}
+    mine = {
+        "PYTHONHASHSEED": "random",
+        "OPENBLAS_NUM_THREADS": "7",
+        "MKL_NUM_THREADS": "",
+    }
 
     environment = child_environment(
         seed=5, deterministic=True, cpus=2, current_env=mine
