@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json
+from ml_experiment.verify.new_folder import new_folder
 
 
 if TYPE_CHECKING:
@@ -73,13 +74,8 @@ def restore_source(run: RunDirectory, destination: Path) -> RestoredTree:
             destination is not empty.
     """
     part = _read_part(run)
-    target = Path(os.path.abspath(destination))  # noqa: PTH100 - `..` is taken out
-    created = _claim(target)
-    try:
+    with new_folder(destination, RecordError) as target:
         return _restore(run, part, target)
-    except BaseException:
-        _clear(target, created=created)
-        raise
 
 
 def _read_part(run: RunDirectory) -> dict[str, Any]:
@@ -95,34 +91,6 @@ def _read_part(run: RunDirectory) -> dict[str, Any]:
             f"{run.source_archive} is gone; the source cannot be restored"
         )
     return part
-
-
-def _claim(target: Path) -> bool:
-    """Make the folder; return whether it is new."""
-    try:
-        target.mkdir(parents=True)
-    except FileExistsError:
-        if not target.is_dir():
-            raise RecordError(f"{target} is not a folder") from None
-        if any(target.iterdir()):
-            raise RecordError(
-                f"{target} is not empty; give a folder that is empty or not there yet"
-            ) from None
-        return False
-    except OSError as error:
-        raise RecordError(f"{target} cannot be made: {error.strerror}") from error
-    return True
-
-
-def _clear(target: Path, *, created: bool) -> None:
-    if created:
-        shutil.rmtree(target, ignore_errors=True)
-        return
-    for path in target.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _restore(run: RunDirectory, part: dict[str, Any], target: Path) -> RestoredTree:

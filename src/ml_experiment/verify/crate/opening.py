@@ -30,6 +30,7 @@ from ml_experiment.verify.crate.layout import (
     Index,
 )
 from ml_experiment.verify.crate.safety import safe_members
+from ml_experiment.verify.new_folder import new_folder
 from ml_experiment.verify.restore import check_source_archive
 
 
@@ -61,13 +62,8 @@ def open_crate(path: Path, scratch: Path) -> RunDirectory:
         ChangedCrateError: A file was changed, removed or added.
         CrateError: It is no crate that this release reads, or the folder is not empty.
     """
-    target = Path(os.path.abspath(scratch))  # noqa: PTH100 - links stay as they are
-    created = _claim(target)
-    try:
+    with new_folder(scratch, CrateError) as target:
         return _open(path, target)
-    except BaseException:
-        _clear(target, created=created)
-        raise
 
 
 def crate_data(scratch: Path) -> dict[str, Path]:
@@ -82,30 +78,6 @@ def crate_data(scratch: Path) -> dict[str, Path]:
     except FileNotFoundError:
         return {}
     return {entry.path: folder / entry.file for entry in index.data}
-
-
-def _claim(target: Path) -> bool:
-    """Make the folder; return whether it is new."""
-    try:
-        target.mkdir(parents=True)
-    except FileExistsError:
-        if not target.is_dir() or any(target.iterdir()):
-            raise CrateError(f"{target} is not an empty folder") from None
-        return False
-    except OSError as error:
-        raise CrateError(f"{target} cannot be made: {error.strerror}") from error
-    return True
-
-
-def _clear(target: Path, *, created: bool) -> None:
-    if created:
-        shutil.rmtree(target, ignore_errors=True)
-        return
-    for path in target.iterdir():
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
 
 
 def _open(path: Path, target: Path) -> RunDirectory:

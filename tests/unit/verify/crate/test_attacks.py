@@ -473,7 +473,7 @@ def test_a_folder_that_holds_something_is_not_unpacked_into(tmp_path: Path) -> N
     scratch.mkdir()
     (scratch / "mine.txt").write_text("mine")
 
-    with pytest.raises(CrateError, match="not an empty folder"):
+    with pytest.raises(CrateError, match="is not empty; give a folder that is empty"):
         open_crate(crate, scratch)
 
     assert everything_below(scratch) == {"mine.txt": b"mine"}
