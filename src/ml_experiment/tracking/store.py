@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from ml_experiment.errors import TrackingError
 from ml_experiment.tracking import sqlite
 from ml_experiment.tracking.faults import explain
+from ml_experiment.tracking.remembering import remember_experiments
 
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ def _opened(settings: Settings) -> MlflowClient:
         _knock(settings.tracking_uri)
     client = client_of(settings.tracking_uri)
     _first_answer(client)
+    if settings.is_database:
+        remember_experiments(client)
     return client
 
 
