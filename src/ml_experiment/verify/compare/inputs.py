@@ -13,6 +13,8 @@ from ml_experiment.verify.compare.sources import read_source, same_program
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ml_experiment.verify.compare.evidence import Evidence
 
 # What a run is called, where it is kept, and how it is spread over the machine.
@@ -100,9 +102,10 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
         row = Row(name="code", state=State.UNKNOWN, summary="not recorded of both runs")
         return row, []
     used = used_files(old) | used_files(new)
+    data = _data_paths(old) & _data_paths(new)  # told of as data
     changes = [
         (path in used, path, _how(path, before, after))
-        for path in sorted(before.keys() | after.keys())
+        for path in sorted((before.keys() | after.keys()) - data)
         if before.get(path) != after.get(path)
     ]
     # What no run imported may come and go: results, notebooks, other scripts.
@@ -176,21 +179,31 @@ def _sources(side: Evidence) -> dict[str, str]:
 
 def used_files(side: Evidence) -> set[str]:
     """Return the files, below the root, of the script and of imported modules."""
+    script = side.part("source").get("script")
+    found = {str(script)} if script else set()
+    return found | _below_roots(side, side.modules.values())
+
+
+def _below_roots(side: Evidence, paths: Iterable[str]) -> set[str]:
+    """Return absolute paths as the source's list of files has them; no others."""
     part = side.part("source")
-    root = PurePath(str(part.get("root", "")))
-    found = {str(part["script"])} if part.get("script") else set()
-    places = [(root, PurePath())] + [
+    places = [(PurePath(str(part.get("root", ""))), PurePath())] + [
         (PurePath(str(each["path"])), PurePath(str(each["prefix"])))
         for each in part.get("extra_roots") or []
         if each.get("path") and each.get("prefix")
     ]
-    for name in side.modules.values():
-        path = PurePath(name)
+    found = set()
+    for path in map(PurePath, paths):
         for place, prefix in places:
             if path.is_relative_to(place):
                 found.add((prefix / path.relative_to(place)).as_posix())
                 break
     return found
+
+
+def _data_paths(side: Evidence) -> set[str]:
+    files = side.part("data").get("files") or []
+    return _below_roots(side, (str(each["path"]) for each in files))
 
 
 def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
