@@ -138,7 +138,7 @@ def _trial(
             ),
             [_prefixed(number, cause) for cause in found],
         )
-    verdict, reason = judge(old, new, [*results, random])
+    verdict, reason = judge(old, [*results, random])
     causes = [_prefixed(number, cause) for cause in [*found, *more]]
     for side in (old, new):
         if (side.result or {}).get("depends_on_time"):

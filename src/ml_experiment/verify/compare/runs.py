@@ -72,7 +72,7 @@ def compare_runs(
     )
     inputs, causes = compare_inputs(before, after)
     rows = (*results, *inputs, compare_console(before, after))
-    verdict, reason = judge(before, after, rows)
+    verdict, reason = judge(before, rows)
     if noise is not None and verdict is Verdict.WITHIN_TOLERANCE:
         reason += (
             "; it differs no more than runs of this machine differ from each other"
@@ -132,7 +132,7 @@ def compare_inputs(old: Evidence, new: Evidence) -> tuple[list[Row], list[Cause]
     return rows, causes
 
 
-def judge(old: Evidence, new: Evidence, rows: Sequence[Row]) -> tuple[Verdict, str]:
+def judge(old: Evidence, rows: Sequence[Row]) -> tuple[Verdict, str]:
     """Return the verdict of the rows that are results, and why."""
     results = [row for row in rows if row.is_result]
     changed = [row for row in results if row.state is State.CHANGED]
@@ -155,8 +155,13 @@ def judge(old: Evidence, new: Evidence, rows: Sequence[Row]) -> tuple[Verdict, s
         return Verdict.WITHIN_TOLERANCE, f"{said}{so_far}"
     if not old.metrics and not old.artifacts:
         return _by_the_rest(rows, so_far)
-    del new
-    return Verdict.IDENTICAL, f"every metric and every artifact is the same{so_far}"
+    if not old.artifacts:
+        said = f"every metric is the same{so_far}; no artifacts were given"
+    elif not old.metrics:
+        said = f"every artifact is the same{so_far}; no metrics were given"
+    else:
+        said = f"every metric and every artifact is the same{so_far}"
+    return Verdict.IDENTICAL, said
 
 
 def _said_enough(old: Evidence, rows: Sequence[Row]) -> bool:

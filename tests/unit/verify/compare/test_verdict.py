@@ -38,6 +38,24 @@ def test_the_same_results_are_identical(make: Make) -> None:
 
 
 @pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"artifacts": {"a": b"1"}}, "every metric and every artifact is the same"),
+        ({}, "every metric is the same; no artifacts were given"),
+        (
+            {"metrics": (), "artifacts": {"a": b"1"}},
+            "every artifact is the same; no metrics were given",
+        ),
+    ],
+)
+def test_identical_is_what_was_there_to_compare(
+    make: Make, told: dict[str, Any], words: str
+) -> None:
+    """What was not given is not called the same."""
+    assert compare_runs(make(**told), make(**told)).reason == words
+
+
+@pytest.mark.parametrize(
     ("metrics", "words"),
     [
         ([("loss", 0, 0.5000001)], "0.5 and 0.5000001"),
