@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
+from functools import cache
 from pathlib import Path
 
 
@@ -19,6 +20,19 @@ def _installed_roots() -> tuple[str, ...]:
     return tuple(os.path.realpath(root) + os.sep for root in roots if root)
 
 
+@cache
+def _real_folder(path: str) -> str:
+    return os.path.realpath(path)
+
+
+@cache
+def _real_file(path: str) -> str:
+    """Return the path without links; most files share their folder with many others."""
+    folder, name = os.path.split(path)
+    real = os.path.join(_real_folder(folder), name)  # noqa: PTH118 - hot path
+    return os.path.realpath(real) if os.path.islink(real) else real  # noqa: PTH114
+
+
 def local_modules() -> dict[str, str]:
     """Return the user's modules that are imported now, by name, with their files."""
     roots = _installed_roots()
@@ -29,7 +43,8 @@ def local_modules() -> dict[str, str]:
         path = getattr(module, "__file__", None)
         if not isinstance(path, str) or not path.endswith((".py", ".so", ".pyd")):
             continue
-        real = os.path.realpath(path)
+        full = os.path.abspath(path)  # noqa: PTH100 - links are kept
+        real = _real_file(full)
         if not real.startswith(roots) and os.path.isfile(real):  # noqa: PTH113 - hot path
-            found[name] = os.path.abspath(path)  # noqa: PTH100 - links are kept
+            found[name] = full
     return found

@@ -48,8 +48,8 @@ class TrialFiles:
         run = self.directory(asked.number)
         if run.path.exists():
             shutil.rmtree(run.path)
-        for folder in (run.parts, run.artifacts):
-            folder.mkdir(parents=True)
+        run.path.mkdir(parents=True)
+        run.parts.mkdir()
         write_json(run.path / DRAWN, {"params": _plain(asked.params)})
         write_manifest(
             run,

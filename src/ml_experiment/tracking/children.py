@@ -34,7 +34,7 @@ from ml_experiment.tracking.trial_facts import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 _PAGE = 1000  # runs that MLflow's own stores give at once
 _LIVE_EVERY_S = 1.0
 _MOST_LENT = 6
+_FEWEST_LENT = 2  # with more than these it does not run out of work
 _DELETED = "deleted"
 
 
@@ -108,11 +109,15 @@ class Children:
             bool(self._open) and time.monotonic() >= self._next_look
         )
 
-    def step(self) -> None:
-        """Tell MLflow of the trials that started, got on or ended."""
+    def step(self, *, until: Callable[[], bool]) -> None:
+        """Tell MLflow of the trials that started, got on or ended.
+
+        Args:
+            until: Whether there is something else to do first.
+        """
         self._collect()
         news = self._journal.news
-        while news:
+        while news and not until():
             self._lend(news)
             number = self._next_of(news)
             if number is None:
@@ -130,6 +135,14 @@ class Children:
                 child.send_live()
             self._next_look = time.monotonic() + _LIVE_EVERY_S
 
+    def lend_ahead(self, trials: int) -> None:
+        """Give the second process enough to do while this one does something else.
+
+        Args:
+            trials: How many it could publish meanwhile.
+        """
+        self._lend(self._journal.news, trials)
+
     def close(self, ended: float) -> TrackingError | None:
         """Leave no trial running: the group is over.
 
@@ -141,7 +154,7 @@ class Children:
         """
         self._collect(wait=True)
         if self._journal.news:
-            self.step()  # what it has left undone
+            self.step(until=lambda: False)  # what it has left undone
         for trial in self._journal.tale.trials.values():
             if trial.state == RUNNING:
                 self._end(trial, ended)
@@ -186,10 +199,10 @@ class Children:
 
     # Sharing the work.
 
-    def _lend(self, news: dict[int, None]) -> None:
-        """Give the second process a part of the queue, if it has nothing to do."""
+    def _lend(self, news: dict[int, None], ahead: int = 0) -> None:
+        """Give the second process a part of the queue, if it has little to do."""
         self._collect()
-        if self._second is None or self._second.lent:
+        if self._second is None or len(self._second.lent) > _FEWEST_LENT + ahead:
             return
         trials = self._journal.tale.trials
         new = [
@@ -200,9 +213,12 @@ class Children:
             and number not in self._elsewhere
             and trials[number].run_id not in self._index
         ]
-        part = new[(len(new) + 1) // 2 :][:_MOST_LENT]
-        if not part:
+        # Such that both would be done at the same time, if nothing more came.
+        lent = len(self._second.lent)
+        count = min((len(new) + ahead - lent) // 2, _MOST_LENT + ahead - lent, len(new))
+        if count <= 0:
             return
+        part = new[-count:]
         parent = self._parent
         self._elsewhere.update(part)
         if not self._second.lend(parent.mlflow_run_id, parent.experiment_id, part):

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _COUNT_EVERY_S = 2.0
 _MOST_SHOWN = 50
+_TRIALS_DURING_UPLOAD = 16
 
 
 class OpenGroup:
@@ -65,14 +66,22 @@ class OpenGroup:
         """Whether a trial has something to tell that the group's journal does not say."""
         return self.children.has_news
 
-    def step(self) -> None:
-        """Tell MLflow of the trials, and of how the search gets on."""
+    def step(self, *, until: Callable[[], bool]) -> None:
+        """Tell MLflow of the trials, and of how the search gets on.
+
+        Args:
+            until: Whether there is something else to do first.
+        """
         if self._journal.tale.settings:
             self._open_run.send_tags(_search_tags(self._journal.tale))
-        self.children.step()
+        self.children.step(until=until)
         if time.monotonic() >= self._next_count:
             self._open_run.send_tags(_progress_tags(self._journal.tale))
             self._next_count = time.monotonic() + _COUNT_EVERY_S
+
+    def get_ahead(self) -> None:
+        """Have trials published while the files of the group are."""
+        self.children.lend_ahead(_TRIALS_DURING_UPLOAD)
 
     def close(self, outcome: Outcome) -> TrackingError | None:
         """Close the trials' runs, and tell the result of the search.

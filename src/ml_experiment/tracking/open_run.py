@@ -157,7 +157,7 @@ class OpenRun:
         if outcome.reason:
             tags["ml_experiment.status_reason"] = outcome.reason
         self.send_tags(tags)
-        failure = None if unwanted else self._try_upload()
+        failure = None if unwanted else self.upload()
         # Last of all, so that whoever sees the status sees the rest, too. It is true even if
         # the artifact store is away, and whatever user code has told MLflow.
         ended = int(outcome.ended * 1000)
@@ -170,7 +170,12 @@ class OpenRun:
         if failure is not None:
             raise failure
 
-    def _try_upload(self) -> TrackingError | None:
+    def upload(self) -> TrackingError | None:
+        """Upload the evidence and all artifacts of a closed run that are not there yet.
+
+        Returns:
+            Why that failed; ``None`` if it did not.
+        """
         try:
             self._send_evidence()
             self.send_artifacts()

@@ -57,7 +57,7 @@ def pack(run: RunDirectory, target: Path, secrets: AbstractSet[str]) -> None:
                 content = mask_text(text, secrets).encode("utf-8", "surrogateescape")
             header = tarfile.TarInfo(path.relative_to(run.path).as_posix())
             header.size = len(content)
-            header.mtime = path.stat().st_mtime
+            header.mtime = int(path.stat().st_mtime)  # a fraction takes a header more
             archive.addfile(header, io.BytesIO(content))
 
 

@@ -161,11 +161,14 @@ class Publisher:
             if self._open is None:
                 return True
             self._open.send_journal()
-            self._send_trials(client, self._open)
+            unwanted = self._is_unwanted(outcome)
+            if outcome is not None and self._group is not None and not unwanted:
+                self._group.get_ahead()
+                self._open.upload()
+            self._send_trials(client, self._open, outcome)
             if outcome is None:
                 self._open.send_artifacts()
                 return False
-            unwanted = self._is_unwanted(outcome)
             failure = None if self._group is None else self._group.close(outcome)
             self._open.close(outcome, self._manifest, unwanted=unwanted)
             if self._group is not None and unwanted:
@@ -185,14 +188,17 @@ class Publisher:
         self._state.save(closed=False, state="connecting", artifacts=again)
         return True
 
-    def _send_trials(self, client: MlflowClient, open_run: OpenRun) -> None:
+    def _send_trials(
+        self, client: MlflowClient, open_run: OpenRun, outcome: Outcome | None
+    ) -> None:
         if not isinstance(self._journal, GroupJournal):
             return
         if self._group is None:
             from ml_experiment.tracking.group import OpenGroup
 
             self._group = OpenGroup(client, open_run, self._journal, self._second)
-        self._group.step()
+        # The end of the group is news: its files are uploaded beside the last trials.
+        self._group.step(until=lambda: outcome is None and self._run.outcome.exists())
 
     def _done(self, note: str | None = None, outcome: Outcome | None = None) -> bool:
         ended = None if outcome is None else int(outcome.ended * 1000)

@@ -127,13 +127,13 @@ def _serve(channel: socket.socket, worker: Worker) -> NoReturn:
     """Publish what is asked for until nobody asks any more."""
     try:
         publish: Callable[[int], TrackingError | None] | None = None
-        with channel.makefile("rw", encoding="utf-8", newline="\n") as lines:
+        # For reading only: a text file that is written to forgets what it has read ahead.
+        with channel.makefile("r", encoding="utf-8", newline="\n") as lines:
             for line in lines:
                 order: dict[str, Any] = json.loads(line)
                 publish = publish or worker(*order["parent"])
                 for number in order["numbers"]:
-                    lines.write(_answer(publish, number) + "\n")
-                    lines.flush()
+                    channel.sendall(_answer(publish, number).encode() + b"\n")
     except BrokenPipeError:
         pass  # the publisher is gone
     except BaseException as error:  # noqa: BLE001 - nothing of the publisher's is to run here
