@@ -227,6 +227,36 @@ def main():
     assert "as far as" in said
 
 
+def test_nothing_is_judged_by_a_repetition_that_was_ended_from_outside(
+    folder: Folder,
+) -> None:
+    """Somebody has stopped it: that is no difference."""
+    folder.write(
+        "train.py",
+        """\
+import os
+import random
+import signal
+
+from ml_experiment import job
+
+
+@job
+def main():
+    yield {"a": random.random()}
+    if os.environ.get("ENDS"):
+        os.kill(os.getpid(), signal.SIGTERM)
+    yield {"a": random.random()}
+""",
+    )
+    run = recorded(folder)
+
+    status, document, said = reproduced(folder, run, ENDS="1")
+
+    assert status == 7, said
+    assert "was ended from outside (SIGTERM)" in f"{said} {document}"
+
+
 def test_a_run_that_mlflow_never_heard_of_is_reproduced_from_its_directory(
     folder: Folder,
 ) -> None:

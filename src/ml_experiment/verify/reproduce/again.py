@@ -70,7 +70,7 @@ def reproduce(subject: Subject, wish: Wish, *, rtol: float, top: Path) -> Result
         if wish.repeats > 1:
             wish.say(f"run {number} of {wish.repeats}")
         run, end = run_once(work, top / str(number))
-        _stop_if_interrupted(end)
+        _stop_if_ended_from_outside(run, end, facts)
         runs.append(run)
         closed.append(end)
     old, new = _pair(subject, runs[0])
@@ -94,9 +94,25 @@ def reproduce(subject: Subject, wish: Wish, *, rtol: float, top: Path) -> Result
     )
 
 
-def _stop_if_interrupted(closed: Closed) -> None:
-    if closed.outcome.status == "KILLED" and closed.outcome.signal in {"SIGINT", None}:
+def _stop_if_ended_from_outside(
+    run: RunDirectory, closed: Closed, facts: Facts
+) -> None:
+    """Judge nothing by a repetition that somebody has stopped.
+
+    Raises:
+        KeyboardInterrupt: It was interrupted from the keyboard.
+        NotReproducibleError: It was told to end, and the recorded run was not.
+    """
+    outcome, before = closed.outcome, facts.outcome
+    if outcome.status != "KILLED":
+        return
+    if outcome.signal in {"SIGINT", None}:
         raise KeyboardInterrupt
+    if before is None or before.status != "KILLED":
+        raise NotReproducibleError(
+            f"the repetition, run {run.run_id}, was ended from outside "
+            f"({outcome.signal}): there is nothing to compare"
+        )
 
 
 def _close(run: RunDirectory) -> None:
