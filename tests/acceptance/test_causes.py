@@ -25,9 +25,10 @@ def main(scale=1.0):
     with open("data.csv") as file:
         numbers = [float(line) for line in file]
     words = list({f"word {number}" for number in range(20)})
-    threads = int(os.environ.get("OMP_NUM_THREADS", "0"))
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    threads = [int(os.environ.get(name, "0")) for name in names]
     value = scale * sum(numbers) * random.random() + tinylib.OFFSET
-    return {"value": value, "first": float(words[0].split()[1]), "threads": threads}
+    return {"value": value, "first": float(words[0].split()[1]), "threads": sum(threads)}
 
 
 if __name__ == "__main__":
@@ -128,11 +129,14 @@ def test_version_of_a_package_is_named(folder: Folder, project: dict[str, str]) 
     assert sentence == "tinylib was 1.0 and is 2.0"
 
 
-def test_number_of_threads_is_named(folder: Folder, project: dict[str, str]) -> None:
-    """The user's own OMP_NUM_THREADS, which the script's result depends on."""
-    runs = [_run(folder, **project, OMP_NUM_THREADS=number) for number in ("1", "2")]
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_number_of_threads_is_named(
+    folder: Folder, project: dict[str, str], name: str
+) -> None:
+    """What the user has set, and not what else follows it."""
+    runs = [_run(folder, **project, **{name: number}) for number in ("1", "2")]
 
-    assert "OMP_NUM_THREADS" in _first_cause(folder, *runs)["sentence"]
+    assert _first_cause(folder, *runs)["sentence"] == f"{name} was 1 and is 2"
 
 
 def test_hash_seed_is_named(folder: Folder, project: dict[str, str]) -> None:

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 HASH_SEED = "PYTHONHASHSEED"
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
-_OPENMP = "OMP_NUM_THREADS"
+OPENMP = "OMP_NUM_THREADS"
 THREAD_VARIABLES = (
-    _OPENMP,
+    OPENMP,
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
@@ -56,7 +56,7 @@ def child_environment(
     environment = dict(current_env)
     hash_seed = 0 if seed is None else derive_seed(seed, HASH_SEED)
     wanted = {HASH_SEED: str(hash_seed)}
-    threads = _given_threads(environment.get(_OPENMP, "")) or max(1, cpus)
+    threads = _given_threads(environment.get(OPENMP, "")) or max(1, cpus)
     wanted |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     if deterministic not in {False, "false"}:
         wanted[CUBLAS] = ":4096:8"

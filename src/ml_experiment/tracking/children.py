@@ -12,15 +12,17 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mlflow.entities import ViewType
-
 from ml_experiment.errors import TrackingError
 from ml_experiment.tracking.child import Child
+from ml_experiment.tracking.child_runs import (
+    DELETED,
+    by_run_id,
+    run_id_of,
+    runs_of_trials,
+)
 from ml_experiment.tracking.group_journal import RUNNING
 from ml_experiment.tracking.state import StateFile
-from ml_experiment.tracking.told import RUN_ID_TAG
 from ml_experiment.tracking.trial_facts import (
-    GROUP_TAG,
     PARENT_TAG,
     STATE_TAG,
     UNFINISHED,
@@ -34,7 +36,7 @@ from ml_experiment.tracking.trial_facts import (
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterator
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -45,11 +47,9 @@ if TYPE_CHECKING:
     from ml_experiment.tracking.second_hand import SecondHand
     from ml_experiment.tracking.settings import Settings
 
-_PAGE = 1000  # runs that MLflow's own stores give at once
 _LIVE_EVERY_S = 1.0
 _MOST_LENT = 6
 _FEWEST_LENT = 2  # with more than these it does not run out of work
-_DELETED = "deleted"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,7 +181,7 @@ class Children:
         """Delete them all: the group is not wanted."""
         self._look_again()
         for found in self._index.values():
-            if found.info.lifecycle_stage != _DELETED:
+            if found.info.lifecycle_stage != DELETED:
                 self._client.delete_run(found.info.run_id)
 
     def _next_of(self, news: dict[int, None]) -> int | None:
@@ -262,35 +262,18 @@ class Children:
 
     def _search(self) -> dict[str, Run]:
         """Return the runs that there are, by our identifier."""
-        found: dict[str, Run] = {}
-        for run in self._all_runs():
-            run_id = _run_id_of(run)
-            other = found.get(run_id)
-            if other is None or other.info.lifecycle_stage == _DELETED:
-                found[run_id] = run
-        return found
+        return by_run_id(self._all_runs())
 
-    def _all_runs(self) -> Iterable[Run]:
-        token = None
-        while True:
-            page = self._client.search_runs(
-                [self._parent.experiment_id],
-                filter_string=f"tags.`{GROUP_TAG}` = '{self._parent.run.run_id}'",
-                run_view_type=ViewType.ALL,
-                max_results=_PAGE,
-                order_by=["attributes.start_time ASC"],
-                page_token=token,
-            )
-            yield from page
-            token = page.token
-            if not token:
-                return
+    def _all_runs(self) -> Iterator[Run]:
+        return runs_of_trials(
+            self._client, self._parent.experiment_id, self._parent.run.run_id
+        )
 
     def _begin(self, trial: TrialTale) -> None:
         """Create the run of a trial that has started, or take it up again."""
         run = trial_directory(self._parent.run, trial)
         found = self._index.get(trial.run_id)
-        if found is not None and found.info.lifecycle_stage == _DELETED:
+        if found is not None and found.info.lifecycle_stage == DELETED:
             return
         child = self._child(trial, run)
         if found is None:
@@ -330,7 +313,7 @@ class Children:
         run = trial_directory(self._parent.run, trial)
         ending = ending_of(trial, run, over)
         found = self._index.get(trial.run_id)
-        if found is not None and found.info.lifecycle_stage == _DELETED:
+        if found is not None and found.info.lifecycle_stage == DELETED:
             return
         child = self._open.pop(trial.number, None)
         if child is not None and child.trial.started != trial.started:
@@ -386,11 +369,7 @@ class Children:
     def _delete_doubles(self) -> None:
         """Delete runs that a server made of requests which seemed to have failed."""
         for run in self._all_runs():
-            known = self._index.get(_run_id_of(run))
+            known = self._index.get(run_id_of(run))
             is_other = known is not None and known.info.run_id != run.info.run_id
             if is_other and run.info.lifecycle_stage == "active":
                 self._client.delete_run(run.info.run_id)
-
-
-def _run_id_of(run: Run) -> str:
-    return str(run.data.tags.get(RUN_ID_TAG))

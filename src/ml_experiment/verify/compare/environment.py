@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.config.determinism import SWITCHES
+from ml_experiment.config.determinism import OPENMP, SWITCHES, THREAD_VARIABLES
 from ml_experiment.config.seeding import derive_seed
 from ml_experiment.verify.compare.answer import Cause, Row, State
 
@@ -173,6 +173,8 @@ def _environment(old: Evidence, new: Evidence) -> Iterator[Cause]:
             continue
         if name == _HASH and all(_is_derived(side) for side in (old, new)):
             continue  # it is made from the seed
+        if name in THREAD_VARIABLES and name != OPENMP and _follow(name, sides):
+            continue  # one number was given, and was given on to all of them
         weight = _THREADS if "THREADS" in name else _SWITCH
         if name == _HASH:
             weight = _HASH_SEED
@@ -182,6 +184,11 @@ def _environment(old: Evidence, new: Evidence) -> Iterator[Cause]:
             hint="the order of sets of text follows it" if name == _HASH else "",
             weight=weight,
         )
+
+
+def _follow(name: str, sides: list[dict[str, Any]]) -> bool:
+    """Return whether a number of threads is OpenMP's in both runs."""
+    return all(side.get(name) == side.get(OPENMP) for side in sides)
 
 
 def _is_derived(side: Evidence) -> bool:

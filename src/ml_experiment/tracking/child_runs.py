@@ -1,0 +1,61 @@
+"""Which runs of a group's trials MLflow has, and whose each of them is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mlflow.entities import ViewType
+
+from ml_experiment.tracking.told import RUN_ID_TAG
+from ml_experiment.tracking.trial_facts import GROUP_TAG
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+DELETED = "deleted"
+_PAGE = 1000  # runs that MLflow's own stores give at once
+
+
+def runs_of_trials(
+    client: MlflowClient, experiment_id: str, group_id: str
+) -> Iterator[Run]:
+    """Yield the runs of a group's trials, the deleted ones too, the oldest first.
+
+    Args:
+        client: An open store.
+        experiment_id: MLflow's identifier of their experiment.
+        group_id: Our identifier of the group.
+    """
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment_id],
+            filter_string=f"tags.`{GROUP_TAG}` = '{group_id}'",
+            run_view_type=ViewType.ALL,
+            max_results=_PAGE,
+            order_by=["attributes.start_time ASC"],
+            page_token=token,
+        )
+        yield from page
+        token = page.token
+        if not token:
+            return
+
+
+def by_run_id(runs: Iterable[Run]) -> dict[str, Run]:
+    """Return one run for each trial, by our identifier: one that was not deleted, if any."""
+    found: dict[str, Run] = {}
+    for run in runs:
+        other = found.get(run_id_of(run))
+        if other is None or other.info.lifecycle_stage == DELETED:
+            found[run_id_of(run)] = run
+    return found
+
+
+def run_id_of(run: Run) -> str:
+    """Return our identifier of a trial, by what its run was created with."""
+    return str(run.data.tags.get(RUN_ID_TAG))
