@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FORMS = (
     "allowed: nothing, a dict of metrics, (metrics, artifacts), or a generator of these"
 )
+_ELSE = "paths of files go into the second dict of (metrics, artifacts)"
 _SAFE_NAME = re.compile(r"[^\w .()+@=,-]")
 
 
@@ -68,13 +69,15 @@ def to_number(name: object, value: object) -> float:
                 f"metric '{name}': got an array of shape {shape}, expected one number"
             ) from error
     if isinstance(value, (str, bytes)) or value is None:
-        got = type(value).__name__
-        raise ResultError(f"metric '{name}': got {got} {value!r}, expected a number")
+        got = f"{type(value).__name__} {value!r}"
+        raise ResultError(f"metric '{name}': got {got}, expected a number; {_ELSE}")
     try:
         return float(value)  # type: ignore[arg-type]  # what is no number raises
     except (TypeError, ValueError) as error:
         got = type(value).__name__
-        raise ResultError(f"metric '{name}': got {got}, expected a number") from error
+        raise ResultError(
+            f"metric '{name}': got {got}, expected a number; {_ELSE}"
+        ) from error
     except OverflowError:
         return math.inf if value > 0 else -math.inf  # type: ignore[operator]  # a huge int
 
