@@ -34,6 +34,7 @@ class Told:
     metrics: tuple[tuple[str, int | None, float], ...] = (("loss", 0, 0.5),)
     artifacts: dict[str, bytes] = field(default_factory=dict)
     code: dict[str, str] = field(default_factory=lambda: {"train.py": "import lib\n"})
+    left_out: tuple[str, ...] = ()
     imported_files: tuple[str, ...] = ("train.py",)
     data: dict[str, str] = field(default_factory=lambda: {"data.csv": "1"})
     written_ns: int = BEFORE_NS
@@ -194,6 +195,7 @@ def _write_parts(run: RunDirectory, told: Told, root: str) -> None:
                 }
                 for name, text in told.code.items()
             ],
+            "left_out": [{"path": name, "reason": "data"} for name in told.left_out],
         },
     }
     for name, part in parts.items():

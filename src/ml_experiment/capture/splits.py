@@ -65,13 +65,13 @@ class SplitWatch:
     def hook(self, module: ModuleType) -> None:
         """Observe the functions of ``sklearn.model_selection``."""
         splitters: Any = sys.modules.get("sklearn.model_selection._split", module)
-        self._hook_function(module, splitters, "train_test_split")
+        self._hook_function(splitters, "train_test_split")
         for cls in list(vars(splitters).values()):
             if isinstance(cls, type) and "split" in vars(cls):
                 self._hook_method(cls)
 
-    def _hook_function(self, module: Any, home: Any, name: str) -> None:
-        original = getattr(module, name)
+    def _hook_function(self, home: Any, name: str) -> None:
+        original = getattr(home, name)
 
         @functools.wraps(original)
         def train_test_split(*arrays: Any, **options: Any) -> Any:
@@ -84,8 +84,7 @@ class SplitWatch:
                 self._function_called(name, options, result, frame)
             return result
 
-        for place in (module, home):
-            setattr(place, name, train_test_split)
+        _replace_everywhere(original, train_test_split)
 
     def _hook_method(self, cls: Any) -> None:
         original = cls.split
@@ -179,6 +178,19 @@ class SplitWatch:
             self._sites.add((call, site))
         self._reported += 1
         return self._reported <= _LIMIT
+
+
+def _replace_everywhere(original: object, replacement: object) -> None:
+    """Put another function where a function's name is, in every module.
+
+    The user's script may have imported it by its name before it imported us.
+    """
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None)
+        if isinstance(names, dict):
+            for name, value in list(names.items()):
+                if value is original:
+                    names[name] = replacement
 
 
 def _site(frame: FrameType | None) -> Site:

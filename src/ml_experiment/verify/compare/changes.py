@@ -11,7 +11,7 @@ from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import RunDirectory, read_json
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.verify.compare.evidence import read_evidence
-from ml_experiment.verify.compare.inputs import used_files
+from ml_experiment.verify.compare.inputs import left_out, used_files
 
 
 if TYPE_CHECKING:
@@ -48,9 +48,10 @@ def _home(run: RunDirectory) -> RunDirectory:
 def _code(old: RunDirectory, new: RunDirectory) -> Iterator[tuple[str, list[str]]]:
     """Yield the lines of what was imported, and the names of the rest."""
     before, after = (_sources(run) for run in (old, new))
-    used = {path for run in (old, new) for path in used_files(read_evidence(run))}
+    sides = [read_evidence(run) for run in (old, new)]
+    used = {path for side in sides for path in used_files(side)}
     rest = []
-    for path in sorted(before.keys() | after.keys()):
+    for path in sorted((before.keys() | after.keys()) - left_out(*sides)):
         one, other = before.get(path, ""), after.get(path, "")
         if one == other:
             continue

@@ -19,6 +19,7 @@ from ml_experiment.verify.compare.formats.archives import (
     compare_hdf5,
     compare_parquet,
 )
+from ml_experiment.verify.compare.formats.databases import SQLITE, compare_sqlite
 from ml_experiment.verify.compare.formats.numbers import compare_npy
 from ml_experiment.verify.compare.formats.pickles import compare_pickles
 from ml_experiment.verify.compare.formats.pictures import (
@@ -132,6 +133,8 @@ def _by_format(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None
         found = compare_hdf5(name, old, new, rtol, compare_bytes)
     elif both(b"PAR1"):
         found = compare_parquet(name, old, new, rtol, compare_bytes)
+    elif both(SQLITE):
+        found = compare_sqlite(name, old, new, rtol, compare_bytes)
     elif both(*_ZIP):
         found = compare_archives(name, old, new, rtol, compare_bytes)
     elif both(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):

@@ -105,7 +105,7 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     data = _data_paths(old) & _data_paths(new)  # told of as data
     changes = [
         (path in used, path, _how(path, before, after))
-        for path in sorted((before.keys() | after.keys()) - data)
+        for path in sorted((before.keys() | after.keys()) - data - left_out(old, new))
         if before.get(path) != after.get(path)
     ]
     # What no run imported may come and go: results, notebooks, other scripts.
@@ -199,6 +199,15 @@ def _below_roots(side: Evidence, paths: Iterable[str]) -> set[str]:
                 found.add((prefix / path.relative_to(place)).as_posix())
                 break
     return found
+
+
+def left_out(old: Evidence, new: Evidence) -> set[str]:
+    """Return the files that one of two runs has left out of its source, saying so.
+
+    Without version control, files that are not source code by their name are.
+    """
+    parts = [side.part("source") for side in (old, new)]
+    return {str(each["path"]) for part in parts for each in part.get("left_out") or []}
 
 
 def _data_paths(side: Evidence) -> set[str]:

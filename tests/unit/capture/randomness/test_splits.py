@@ -57,6 +57,25 @@ def test_train_test_split_is_reported_with_options_sizes_and_digests(
     assert other["options"]["stratify"] == "no"
 
 
+def test_function_that_was_imported_by_its_name_before_us_is_seen(
+    controlled: Controller,
+) -> None:
+    """A script may import scikit-learn first and the decorator last."""
+    helper = (
+        "import sys, types\n"
+        "from sklearn.model_selection import train_test_split\n"
+        "sys.modules['helper'] = types.ModuleType('helper')\n"
+        "sys.modules['helper'].cut = train_test_split\n"
+    )
+    script = DATA + (
+        "import helper\ndef main():\n    helper.cut(X, y, random_state=1)\n"
+    )
+
+    (found,) = splits(controlled(script, before=helper, observed=False))
+
+    assert found["call"] == "train_test_split"
+
+
 @pytest.mark.parametrize(
     "data",
     ["X", "X.tolist()", "pd.DataFrame(X)", "pd.Series(X[:, 0])", "sp.csr_matrix(X)",
@@ -131,12 +150,12 @@ def test_splits_inside_scikit_learn_are_reported_once_a_place(
 def test_splits_are_seen_though_the_function_was_known_before(
     controlled: Controller,
 ) -> None:
-    """``train_test_split``, imported before the hooks came, is seen by what it uses."""
+    """Where its name cannot be found, in a list, it is seen by what it uses."""
     before = (
         "import builtins\nfrom sklearn.model_selection import train_test_split\n"
-        "builtins.early = train_test_split"
+        "builtins.early = [train_test_split]"
     )
-    script = "import builtins\ndef main(): builtins.early(range(10), random_state=3)"
+    script = "import builtins\ndef main(): builtins.early[0](range(10), random_state=3)"
 
     [event] = splits(controlled(script, before=before, observed=False))
 

@@ -153,6 +153,19 @@ def test_code_that_no_run_imported_does_not_explain_anything(make: Make) -> None
     assert "OMP_NUM_THREADS" in found.sentence
 
 
+def test_file_that_one_run_left_out_is_no_change(make: Make) -> None:
+    """Under version control all files are source; restored from a record, code is."""
+    script = {"train.py": "import lib\n"}
+
+    found = compare_runs(
+        make(code=script | {"notes.csv": "1"}),
+        make(code=script, left_out=("notes.csv",)),
+    )
+
+    (code,) = (row for row in found.rows if row.name == "code")
+    assert code.summary == "the script and what it imports, 1 file"
+
+
 def test_data_beside_the_code_are_told_of_as_data(make: Make) -> None:
     """A file under version control that is restored as data is no change of the code."""
     script = {"train.py": "import lib\n"}

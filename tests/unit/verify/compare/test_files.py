@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import io
 import json
 import lzma
 import pickle
 import random
+import sqlite3
 import tarfile
 import zipfile
 import zlib
@@ -462,6 +464,49 @@ def _link(target: str) -> bytes:
         member.type, member.linkname = tarfile.SYMTYPE, target
         archive.addfile(member)
     return file.getvalue()
+
+
+def _database(folder: Path, *statements: str) -> bytes:
+    path = folder / "results.db"
+    path.unlink(missing_ok=True)
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        for statement in statements:
+            database.execute(statement)
+            database.commit()
+    return path.read_bytes()
+
+
+def test_databases_are_compared_by_their_rows(tmp_path: Path) -> None:
+    """How often one was written to is no result, and a number in it is."""
+    table = "CREATE TABLE scores (fold INTEGER, score REAL, note BLOB)"
+    rows = "INSERT INTO scores VALUES (1, 0.5, x'00ff'), (2, 0.25, NULL)"
+    once = _database(tmp_path, table, rows)
+    wal = _database(tmp_path, "PRAGMA journal_mode = WAL", table, rows)
+    twice = _database(tmp_path, table, rows, "DELETE FROM scores", rows)
+    other = _database(tmp_path, table, rows.replace("0.25", "0.26"))
+    blob = _database(tmp_path, table, rows.replace("ff", "fe"))
+
+    for again in (twice, wal):
+        assert once != again
+        assert _compare("r.db", once, again).sameness is Sameness.SAME_CONTENT
+    found = _compare("r.db", once, other)
+    assert found.sameness is Sameness.DIFFERENT
+    assert "score" in found.summary
+    assert "0.25" in found.summary
+    assert "0.26" in found.summary
+    assert _compare("r.db", once, blob).sameness is Sameness.DIFFERENT
+    assert _compare("r.db", once, other, rtol=0.1).sameness is Sameness.CLOSE
+
+
+def test_broken_database_is_compared_by_its_bytes(tmp_path: Path) -> None:
+    """As any file of which nothing is known."""
+    good = _database(tmp_path, "CREATE TABLE a (b)", "INSERT INTO a VALUES (1)")
+    broken = good[:100] + b"\xff" * (len(good) - 100)
+
+    found = _compare("r.db", good, broken)
+
+    assert found.sameness is Sameness.DIFFERENT
+    assert "bytes differ" in found.summary
 
 
 def _checkpoint(code: bytes) -> bytes:
