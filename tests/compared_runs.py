@@ -54,6 +54,7 @@ class Told:
     end_states: dict[str, str] = field(default_factory=lambda: {"numpy": "aa"})
     uncontrolled: tuple[str, ...] = ()
     stdout: str = ""
+    stderr: str = ""
     result: dict[str, Any] | None = None
     parts: bool = True
 
@@ -84,7 +85,7 @@ def write_run(run: RunDirectory, told: Told, root: str = "/project") -> RunDirec
     write_json(run.config, {"name": run.run_id, "params": {}} | told.config)
     _write_journal(run, told, root)
     run.stdout.write_text(told.stdout)
-    run.stderr.write_text("")
+    run.stderr.write_text(told.stderr)
     if told.parts:
         _write_parts(run, told, root)
     if told.result is not None:

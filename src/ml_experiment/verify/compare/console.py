@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 _MOST_BYTES = 5_000_000
 _LONGEST = 100
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 def compare_console(old: Evidence, new: Evidence) -> Row:
     """Compare the consoles of two runs, line by line.
 
     Times, rates, addresses, process numbers and absolute paths do not count, nor do
-    progress bars, nor the order of lines, which threads may print in any.
+    progress bars, nor the order of lines, which threads may print in any. Nor does what
+    Python says last of an exception: it is compared as the end of the run, and of a script
+    that was started directly it comes when the run is over.
     """
     details = []
     count = 0
@@ -32,6 +35,8 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
         if not all(path.exists() for path in paths):
             continue
         before, after = (_lines(path) for path in paths)
+        if name == "stderr":
+            before, after = _without_end(old, before), _without_end(new, after)
         count += len(before)
         if not old.is_whole:
             after = after[: len(before)]
@@ -50,6 +55,18 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
 def _lines(path: Path) -> list[str]:
     with path.open("rb") as file:
         return plain_lines(file.read(_MOST_BYTES).decode("utf-8", "replace"))
+
+
+def _without_end(side: Evidence, lines: list[str]) -> list[str]:
+    """Return the lines before the traceback, or the last words, of a run's exception."""
+    if side.exception is None:
+        return lines
+    kind, message = side.exception
+    if kind == "SystemExit":
+        last_words = plain_lines(message)
+        is_there = last_words and lines[-len(last_words) :] == last_words
+        return lines[: -len(last_words)] if is_there else lines
+    return lines[: lines.index(_TRACEBACK)] if _TRACEBACK in lines else lines
 
 
 def _first_difference(before: list[str], after: list[str]) -> str | None:

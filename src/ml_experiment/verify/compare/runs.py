@@ -179,7 +179,7 @@ def _by_the_rest(rows: Sequence[Row], so_far: str) -> tuple[Verdict, str]:
     for row in rows:
         if row.name in {"stochasticity", "console"} and row.state is State.CHANGED:
             return Verdict.DIFFERENT, f"{row.name}: {row.summary}"
-    said = f"it ended, drew random numbers and printed the same{so_far}"
+    said = f"how it ended, what it drew and what it printed are the same{so_far}"
     return Verdict.IDENTICAL, f"{said}; there are no metrics or artifacts"
 
 

@@ -258,6 +258,31 @@ def test_runs_without_results_are_judged_by_what_they_said(make: Make) -> None:
     assert compare_runs(one, other).verdict is Verdict.DIFFERENT
 
 
+@pytest.mark.parametrize(
+    ("exception", "printed"),
+    [
+        (
+            {"type": "ValueError", "message": "no"},
+            'Traceback (most recent call last):\n  File "train.py"\nValueError: no\n',
+        ),
+        ({"type": "SystemExit", "message": "no data"}, "no data\n"),
+    ],
+)
+def test_words_of_the_exception_are_no_part_of_the_console(
+    make: Make, exception: dict[str, str], printed: str
+) -> None:
+    """Python prints them when a run that was started directly has been closed."""
+    failed = {"metrics": [], "status": "FAILED", "exception": exception}
+    direct = make(**failed, stderr="epoch 1\n")
+
+    same = compare_runs(direct, make(**failed, stderr=f"epoch 1\n{printed}"))
+    other = compare_runs(direct, make(**failed, stderr=f"epoch 2\n{printed}"))
+
+    assert same.verdict is Verdict.IDENTICAL
+    assert _state(same, "console") is State.SAME
+    assert other.verdict is Verdict.DIFFERENT
+
+
 def test_the_console_alone_makes_no_difference(make: Make) -> None:
     """What is printed beside the same metrics and artifacts is told, and no more."""
     found = compare_runs(make(stdout="one\n"), make(stdout="two\n"))
