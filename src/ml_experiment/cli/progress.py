@@ -317,7 +317,7 @@ def _final_table(view: GroupView, stream: TextIO) -> None:
     top = view.top()
     lines = [""]
     if top:
-        lines += _columns(_head(view), [_row(view, trial) for trial in top])
+        lines += _columns(_head(view), [_row(trial) for trial in top])
         lines.append("")
     states = ("complete", "pruned", "failed")
     counts = ((view.tale.count(state), state) for state in states)
@@ -336,11 +336,10 @@ def _head(view: GroupView) -> list[str]:
     return ["trial", *(view.tale.metrics or ("value",)), "parameters"]
 
 
-def _row(view: GroupView, trial: TrialTale) -> list[str]:
-    drawn = trial.params
-    if view.tale.best is not None and view.tale.best.number == trial.number:
-        drawn = view.tale.best_params
-    params = ", ".join(f"{name}={_short(value)}" for name, value in drawn.items())
+def _row(trial: TrialTale) -> list[str]:
+    params = ", ".join(
+        f"{name}={_short(value)}" for name, value in trial.params.items()
+    )
     values = [f"{value:.6g}" for value in trial.values]
     return [str(trial.number), *values, _cut(params, _LONGEST_PARAMS)]
 

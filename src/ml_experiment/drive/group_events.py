@@ -104,9 +104,7 @@ class GroupEvents:
             number=number,
             run_id=self._files.run_id(number),
             path=f"trials/{number:05d}",
-            params=mask_mapping(
-                {name: json_value(item) for name, item in params.items()}
-            ),
+            params=_told(params),
             seed=asked.seed,
             attempt=asked.attempt,
         )
@@ -130,6 +128,11 @@ class GroupEvents:
         if result.number not in self._replayed:  # it has read and imported nothing here
             self._gather(result.number)
         values = result.values
+        suggested = {  # by the script itself
+            name: value
+            for name, value in result.params.items()
+            if name not in asked.trial.params
+        }
         self.journal.write(
             "trial_ended",
             number=result.number,
@@ -141,6 +144,7 @@ class GroupEvents:
             cause=result.cause,
             seconds=result.seconds,
             attempt=result.attempt,
+            **({"suggested": _told(suggested)} if suggested else {}),
         )
         failed = result.state == "failed"
         self._callbacks.fire(
@@ -185,7 +189,10 @@ class GroupEvents:
             "best",
             number=best.number,
             values=[encode_number(value) for value in best.values],
-            params=mask_mapping(
-                {name: json_value(item) for name, item in best.params.items()}
-            ),
+            params=_told(best.params),
         )
+
+
+def _told(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return parameters as the journal has them."""
+    return mask_mapping({name: json_value(item) for name, item in params.items()})

@@ -29,7 +29,7 @@ class TrialTale:
         run_id: Our identifier of its run.
         path: Of its run directory, below that of the group.
         state: ``running``, ``complete``, ``pruned`` or ``failed``.
-        params: What was drawn for it.
+        params: What was drawn for it, and once it has ended what the script drew itself.
         seed: Its own.
         attempt: How often it was tried before.
         started: Seconds since the epoch.
@@ -120,7 +120,7 @@ class GroupTale:
             run_id=before.run_id,
             path=before.path,
             state=state if state in ENDED_STATES else "failed",
-            params=before.params,
+            params={**before.params, **(event.get("suggested") or {})},
             seed=before.seed,
             attempt=int(event.get("attempt") or before.attempt),
             started=before.started,

@@ -147,21 +147,22 @@ def test_the_line_counts_each_state_and_names_the_best(group: Group) -> None:
 
 def test_the_end_shows_the_five_best_and_how_to_see_more(group: Group) -> None:
     """The table is ranked; below it stand the states and the next commands."""
-    group.begin(7)
+    group.begin(8)
     for number, value in enumerate((0.7, 0.1, 0.5, float("inf"), 0.2, 0.3)):
         group.trial(number, value, C=number, kernel="rbf")
     group.start(6)
     group.end(6, state="failed", reason="ValueError: no such\nluck")
-    group.journal.write("best", number=1, values=[0.1], params={"C": 1, "depth": 3})
+    group.start(7, C=7)
+    group.end(7, 0.15, suggested={"depth": 3})  # by the script itself
 
     lines = _shown(group).splitlines()
 
     head = lines.index("trial  loss  parameters")
     ranked = [line.split()[0] for line in lines[head + 1 : head + 6]]
-    assert ranked == ["1", "4", "5", "2", "0"]
-    assert lines[head + 1] == "    1   0.1  C=1, depth=3"
-    assert lines[head + 2] == "    4   0.2  C=4, kernel=rbf"
-    assert "trials: 6 complete, 0 pruned, 1 failed" in lines
+    assert ranked == ["1", "7", "4", "5", "2"]
+    assert lines[head + 1] == "    1   0.1  C=1, kernel=rbf"
+    assert lines[head + 2] == "    7  0.15  C=7, depth=3"
+    assert "trials: 7 complete, 0 pruned, 1 failed" in lines
     assert "  trial 6: ValueError: no such luck" in lines
     assert f"  ml-experiment show {group.run.run_id}" in lines
     assert f"  ml-experiment report {group.run.run_id}" in lines

@@ -55,7 +55,7 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     details = [*changes, *(f"config: {text}" for text in settings)]
     if not details:
         count = len(old.params)
-        summary = f"{counted(count, 'parameter')}, the same"
+        summary = f"{counted(count, 'parameter')}, the same" if count else "none"
         return Row(name="parameters", state=State.SAME, summary=summary), causes
     return (
         Row(
@@ -335,13 +335,9 @@ def compare_splits(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     count = len(old.splits)
     if details:
         state, summary = State.CHANGED, details[0] + _more(details)
-    elif count or old.loaded:
-        state, summary = (
-            State.SAME,
-            f"{counted(count, 'split')}, the same",
-        )
     else:
-        state, summary = State.SAME, "none seen"
+        state = State.SAME
+        summary = f"{counted(count, 'split')}, the same" if count else "none seen"
     row = Row(name="split", state=state, summary=summary, details=tuple(details))
     return row, causes
 
