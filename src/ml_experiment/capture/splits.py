@@ -186,11 +186,13 @@ def _replace_everywhere(original: object, replacement: object) -> None:
     The user's script may have imported it by its name before it imported us.
     """
     for module in list(sys.modules.values()):
-        names = getattr(module, "__dict__", None)
-        if isinstance(names, dict):
-            for name, value in list(names.items()):
-                if value is original:
-                    names[name] = replacement
+        try:  # not by ``getattr``, at which a lazy module would load itself
+            names: dict[str, object] = object.__getattribute__(module, "__dict__")
+        except AttributeError:
+            continue  # anything may be put among the modules
+        for name, value in list(names.items()):
+            if value is original:
+                names[name] = replacement
 
 
 def _site(frame: FrameType | None) -> Site:

@@ -76,6 +76,16 @@ def test_function_that_was_imported_by_its_name_before_us_is_seen(
     assert found["call"] == "train_test_split"
 
 
+def test_what_is_no_module_may_be_among_the_modules(controlled: Controller) -> None:
+    """Some libraries put an object there; the hook goes past it."""
+    before = "import sys\nimport sklearn.model_selection\nsys.modules['nothing'] = object()\n"
+    script = DATA + "def main(): train_test_split(X, y, random_state=1)\n"
+
+    (found,) = splits(controlled(script, before=before, observed=False))
+
+    assert found["call"] == "train_test_split"
+
+
 @pytest.mark.parametrize(
     "data",
     ["X", "X.tolist()", "pd.DataFrame(X)", "pd.Series(X[:, 0])", "sp.csr_matrix(X)",
