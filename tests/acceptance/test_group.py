@@ -134,9 +134,15 @@ def _finished(folder: Folder) -> int:
 
 
 def _drivers_of(command: int) -> list[psutil.Process]:
+    """Return the driver of a group; one that still waits for its run is none."""
     try:
         family = psutil.Process(command).children()
-        return [each for each in family if "ml_experiment.drive" in each.cmdline()]
+        return [
+            each
+            for each in family
+            if "ml_experiment.drive" in each.cmdline()
+            and any(file.path.endswith(".log") for file in each.open_files())
+        ]
     except psutil.Error:
         return []
 

@@ -14,7 +14,6 @@ from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import RunDirectory
 
 
-_NICENESS = 10  # the job comes first
 _WRONG_USE = 2
 
 
@@ -33,8 +32,6 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         sys.stderr.write("usage: python -m ml_experiment.capture RUN_DIRECTORY\n")
         return _WRONG_USE
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
     over = threading.Event()
     threading.Thread(target=_wait_for_end, args=(over,), daemon=True).start()
     try:
@@ -47,4 +44,7 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    status = main(sys.argv[1:])
+    # All is written and closed, and the command waits: no last search for garbage.
+    sys.stderr.flush()
+    os._exit(status)

@@ -6,10 +6,22 @@ from __future__ import annotations
 def main() -> int:
     """Run the command ``ml-experiment`` and return its exit status."""
     import gc
+    import sys
 
-    from ml_experiment.cli.app import run_command
+    gc.disable()  # what is imported stays, and is looked through in vain
+    from ml_experiment.cli.first_look import expect_run
 
-    status = run_command()
+    # Before anything else is imported: what waits gets ready beside.
+    waiting = expect_run(sys.argv[1:])
+    try:
+        from ml_experiment.cli.app import run_command
+
+        gc.freeze()
+        gc.enable()
+        status = run_command(waiting=waiting)
+    finally:
+        if waiting is not None:
+            waiting.dismiss()
     # Python looks for garbage once more when it ends, which takes tens of milliseconds.
     gc.freeze()
     return status

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from ml_experiment.cli.first_look import names_command, underscored
 from ml_experiment.cli.options import (
     ConfigFile,
     DataGlobs,
@@ -43,13 +43,12 @@ from ml_experiment.errors import ConfigError, MlExperimentError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ml_experiment.supervise.waiting import Waiting
+
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
-_OWN_OPTIONS = frozenset(
-    {"--help", "--version", "--install-completion", "--show-completion"}
-)
 
 
 class RunByDefault(TyperGroup):
@@ -59,26 +58,12 @@ class RunByDefault(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put ``run`` in front of a command line that names no command."""
-        words = [_underscored(word) for word in args]
-        first = words[0] if words else "--help"
-        self._shows_help = first == "--help"
-        if first not in self.commands and first.split("=", 1)[0] not in _OWN_OPTIONS:
+        words = [underscored(word) for word in args]
+        self._shows_help = not words or words[0] == "--help"
+        if not names_command(words):
             words.insert(0, "run")
-        if (
-            not ctx.resilient_parsing
-            and words[:1] == ["run"]
-            and _OWN_OPTIONS.isdisjoint(words)
-        ):
-            self._expect_run(ctx)
         remaining: list[str] = super().parse_args(ctx, words or ["--help"])
         return remaining
-
-    def _expect_run(self, ctx: Any) -> None:
-        """Start what takes longest to be ready, before the command line is understood."""
-        from ml_experiment.supervise.companions import WaitingPublisher
-
-        ctx.obj = WaitingPublisher(Path.cwd(), os.environ)
-        ctx.call_on_close(ctx.obj.dismiss)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """Show the options of ``run`` beside the command's own."""
@@ -93,16 +78,6 @@ class RunByDefault(TyperGroup):
         """Spell the usage as the manual does."""
         del ctx
         return ["[OPTIONS]", "[SCRIPTS]..."]
-
-
-def _underscored(word: str) -> str:
-    """Accept ``--num-trials`` for ``--num_trials``."""
-    if not word.startswith("--"):
-        return word
-    option, equals, value = word.partition("=")
-    if option in {"--install-completion", "--show-completion", "--"}:
-        return word
-    return "--" + option[2:].replace("-", "_") + equals + value
 
 
 app = typer.Typer(
@@ -249,17 +224,26 @@ for command in (check, reproduce, diff, export, restore):
     app.command()(command)
 
 
-def run_command(arguments: Sequence[str] | None = None) -> int:
+def run_command(
+    arguments: Sequence[str] | None = None, *, waiting: Waiting | None = None
+) -> int:
     """Run the command and return the exit status.
 
     Args:
         arguments: Words of the command line; those of this process if ``None``.
+        waiting: What waits for the run that is to come; ``None`` for nothing.
     """
+    if waiting is not None:
+        # It takes a while to learn the options of all the others.
+        app.registered_commands = [
+            each for each in app.registered_commands if each.callback is run
+        ]
     try:
         status: Any = app(
             args=None if arguments is None else list(arguments),
             prog_name="ml-experiment",
             standalone_mode=False,
+            obj=waiting,
         )
     except MlExperimentError as error:
         return _report(error)

@@ -16,9 +16,7 @@ from ml_experiment.config.models import JobTypes
 from ml_experiment.errors import ConfigError
 from ml_experiment.record.directory import all_runs
 from ml_experiment.record.prepare import Request
-from ml_experiment.supervise.recover import recover
 from ml_experiment.supervise.start import Terminal, exit_status, resume_job, run_job
-from ml_experiment.verify.resume import differences, unfinished_group
 
 
 if TYPE_CHECKING:
@@ -27,20 +25,20 @@ if TYPE_CHECKING:
     from ml_experiment.cli.progress import GroupProgress
     from ml_experiment.config.loading import Loaded
     from ml_experiment.record.directory import RunDirectory
-    from ml_experiment.supervise.companions import WaitingPublisher
     from ml_experiment.supervise.session import Closed
+    from ml_experiment.supervise.waiting import Waiting
 
 
 _NO_FIELDS = frozenset({"config_file", "scripts", "resume", "force"})
 _SHOWN_CHANGES = 8
 
 
-def run_scripts(options: Mapping[str, Any], publisher: WaitingPublisher) -> int:
+def run_scripts(options: Mapping[str, Any], waiting: Waiting | None) -> int:
     """Run the scripts of a config, one after the other, until one fails.
 
     Args:
         options: The options of the command, by name; ``None`` where not given.
-        publisher: Waits for the first run.
+        waiting: What waits for the first run; ``None`` for nothing.
 
     Returns:
         The exit status of the command: 0 if every script succeeded.
@@ -72,8 +70,10 @@ def run_scripts(options: Mapping[str, Any], publisher: WaitingPublisher) -> int:
             started_by="cli",
             environment=environment,
             config_file=path,
+            drawn_seed=None if waiting is None else waiting.drawn_seed,
         )
-        status = _run_one(request, resume, publisher)
+        status = _run_one(request, resume, waiting)
+        waiting = None
         if status != 0:
             _say_what_was_left(config.run[number:])
             return status
@@ -81,7 +81,7 @@ def run_scripts(options: Mapping[str, Any], publisher: WaitingPublisher) -> int:
 
 
 def _run_one(
-    request: Request, resume: Resumption | None, publisher: WaitingPublisher
+    request: Request, resume: Resumption | None, waiting: Waiting | None
 ) -> int:
     environment = request.environment
     began = time.monotonic()
@@ -96,7 +96,7 @@ def _run_one(
         stdout=_descriptor(sys.stdout),
         stderr=_descriptor(sys.stderr),
         on_look=_progress(shown) if request.config.kind is JobTypes.GROUP else None,
-        publisher=publisher,
+        waiting=waiting,
     )
     if resume is None:
         run, closed = run_job(request, variables, terminal)
@@ -125,6 +125,9 @@ class Resumption:
         Raises:
             ConfigError: There is none, it is running, or something has changed.
         """
+        from ml_experiment.supervise.recover import recover
+        from ml_experiment.verify.resume import differences, unfinished_group
+
         config = request.config
         if config.kind is not JobTypes.GROUP:
             raise ConfigError(

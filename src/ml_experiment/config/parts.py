@@ -40,7 +40,12 @@ if TYPE_CHECKING:
 class Model(BaseModel):
     """Base of the models: no unknown fields, no changes after validation."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        defer_build=True,  # a job of one kind needs no model of another
+    )
 
     def __init__(self, **data: Any) -> None:
         errors: list[ConfigError] = []

@@ -1,5 +1,7 @@
 """The driver: ``python -m ml_experiment.drive RUN_DIR`` runs a script as one run.
 
+With ``--wait=PIPE`` instead it gets ready, and is told its run later.
+
 The script is executed as Python itself would execute it: as ``__main__``, with its own
 folder first on ``sys.path``, and with nothing of this package in its way.
 """
@@ -14,12 +16,16 @@ import sys
 from ml_experiment.drive.context import process_context
 from ml_experiment.drive.lifeline import end_with_parent
 from ml_experiment.drive.script import run_script
+from ml_experiment.drive.waiting import get_ready, wait_for_run
 from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.prepare import take_order
 
 
-def main(run_path: str) -> None:
+_WAIT = "--wait="
+
+
+def main(word: str) -> None:
     """Run the script of the order that lies in the run directory."""
     # Says where the job was when it was told to end, also from inside native code, and
     # then lets the signal do what it always does.
@@ -27,7 +33,14 @@ def main(run_path: str) -> None:
     # A pool ends its forked workers by SIGTERM, and nobody wants to hear where they were.
     os.register_at_fork(after_in_child=_stay_silent)
     end_with_parent()
-    run = RunDirectory(run_path)
+    get_ready()
+    if word.startswith(_WAIT):
+        told = wait_for_run(int(word.removeprefix(_WAIT)))
+        if told is None:
+            return
+        run = told
+    else:
+        run = RunDirectory(word)
     order = take_order(run)
     manifest = read_manifest(run)
     for stream in (sys.stdout, sys.stderr):

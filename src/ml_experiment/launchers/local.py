@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
 
+# The word before the number of the pipe that a waiting driver is told of its run by.
+WAIT = "--wait="
+
+_NICENESS = 10
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
@@ -32,7 +37,7 @@ def start_driver(
     """Start the driver in this process group, so that Ctrl-C reaches it.
 
     Its streams are the files of the run directory: nothing that it says is lost, whoever
-    is killed. ``-X faulthandler`` tells where a crash in native code happened.
+    is killed.
 
     Args:
         run: A prepared run directory with an order in it.
@@ -40,22 +45,63 @@ def start_driver(
         environment: The whole environment of the job.
         python: The interpreter; this one if ``None``.
     """
-    command = [
+    with ExitStack() as stack:
+        stdout, stderr = open_appending(run.stdout), open_appending(run.stderr)
+        stack.callback(os.close, stdout)
+        stack.callback(os.close, stderr)
+        return subprocess.Popen(
+            _driver(str(run.path), python),
+            cwd=cwd,
+            env=dict(environment),
+            stdout=stdout,
+            stderr=stderr,
+        )
+
+
+def start_waiting_driver(
+    *, cwd: Path, environment: Mapping[str, str]
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
+    """Start a driver before there is a run for it; it gets ready, and waits.
+
+    Its standard input is this process' own, and belongs to the job.
+
+    Args:
+        cwd: Working directory of the job.
+        environment: The whole environment of the job.
+
+    Returns:
+        The process, and where it is told of its run.
+    """
+    reading, writing = os.pipe()
+    channel = os.fdopen(writing, "wb")
+    try:
+        process = subprocess.Popen(
+            _driver(f"{WAIT}{reading}"),
+            cwd=cwd,
+            env=dict(environment),
+            stdout=subprocess.DEVNULL,  # its streams are files of the run directory
+            stderr=subprocess.DEVNULL,
+            pass_fds=(reading,),
+        )
+    except BaseException:
+        channel.close()
+        raise
+    finally:
+        os.close(reading)
+    return process, channel
+
+
+def _driver(word: str, python: Path | None = None) -> list[str]:
+    """Return the command of a driver; ``-X faulthandler`` tells where native code crashed."""
+    return [
         str(python or sys.executable),
         "-X",
         "faulthandler",
         "-P",  # a module of the user's in this folder must not shadow the library's
         "-m",
         "ml_experiment.drive",
-        str(run.path),
+        word,
     ]
-    with ExitStack() as stack:
-        stdout, stderr = open_appending(run.stdout), open_appending(run.stderr)
-        stack.callback(os.close, stdout)
-        stack.callback(os.close, stderr)
-        return subprocess.Popen(
-            command, cwd=cwd, env=dict(environment), stdout=stdout, stderr=stderr
-        )
 
 
 def start_companion(
@@ -112,13 +158,19 @@ def start_waiting_companion(
     )
 
 
-def hand_over(companion: subprocess.Popen[bytes], run: RunDirectory) -> bool:
-    """Give a waiting companion its run; return whether it is still there to take it."""
-    assert companion.stdin is not None  # noqa: S101 - it was started with a pipe
+def lower_priority(process: subprocess.Popen[bytes]) -> None:
+    """Let a process come after the job, from its first moment on."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    with contextlib.suppress(OSError):  # it has ended, or the system refuses
+        os.setpriority(os.PRIO_PROCESS, process.pid, own + _NICENESS)
+
+
+def tell(channel: IO[bytes] | None, line: bytes) -> bool:
+    """Write one line to a process that waits; return whether it is there to read it."""
+    assert channel is not None  # noqa: S101 - it was started with a pipe
     try:
-        companion.stdin.write(os.fsencode(run.path) + b"\n")
-        companion.stdin.flush()
+        channel.write(line + b"\n")
+        channel.flush()
     except OSError:
-        companion.wait()
         return False
     return True

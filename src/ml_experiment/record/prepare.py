@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.config.seeding import SEED_BITS
 from ml_experiment.record.directory import RunDirectory, read_json, write_json
 from ml_experiment.record.manifest import Manifest, write_manifest
 from ml_experiment.record.masking import mask_mapping, mask_text, mask_uri
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from ml_experiment.config.environment import Environment
     from ml_experiment.config.models import JobConfig
     from ml_experiment.record.reproduction import Launch
-
-SEED_BITS = 32
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,11 @@ from pathlib import Path
 from ml_experiment.config.environment import load_environment
 from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.manifest import read_manifest
-from ml_experiment.supervise.companions import Companions, companion_environment
+from ml_experiment.supervise.companions import Companions
 from ml_experiment.supervise.processes import Stranger
 from ml_experiment.supervise.session import Closed, Signals, Supervisor
 from ml_experiment.supervise.start import PUBLISHED_KINDS
+from ml_experiment.supervise.waiting import companion_environment
 
 
 def main(arguments: list[str]) -> int:

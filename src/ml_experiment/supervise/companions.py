@@ -7,13 +7,10 @@ import time
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import RecordError
-from ml_experiment.launchers.local import (
-    hand_over,
-    start_companion,
-    start_waiting_companion,
-)
+from ml_experiment.launchers.local import lower_priority, start_companion
 from ml_experiment.record.directory import read_json
 from ml_experiment.supervise.processes import wait_for_end
+from ml_experiment.supervise.waiting import PUBLISHER
 
 
 if TYPE_CHECKING:
@@ -22,46 +19,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.supervise.waiting import WaitingPublisher
 
 CAPTURE = "ml_experiment.capture"
-PUBLISHER = "ml_experiment.tracking"
 
 # Hashing what was read may take long; it reads at hundreds of megabytes a second.
 _CAPTURE_LIMIT_S = 3600.0
 # How long a publisher that has not reached the server is waited for after the run.
 _CONNECT_LIMIT_S = 30.0
-
-
-class WaitingPublisher:
-    """A publisher that imports MLflow while the config is still being read.
-
-    That is the longest way of all, and none of it depends on the run. Where no run comes,
-    or none that is published, it is ended and has touched nothing.
-
-    Args:
-        cwd: Working directory of the run to come.
-        environment: The environment of the command.
-    """
-
-    def __init__(self, cwd: Path, environment: Mapping[str, str]) -> None:
-        self._process: subprocess.Popen[bytes] | None = start_waiting_companion(
-            PUBLISHER, cwd=cwd, environment=companion_environment(environment)
-        )
-
-    def take(self, run: RunDirectory) -> subprocess.Popen[bytes] | None:
-        """Return the process, which now publishes ``run``; ``None`` if it is gone."""
-        process, self._process = self._process, None
-        if process is None or not hand_over(process, run):
-            return None
-        return process
-
-    def dismiss(self) -> None:
-        """End the process if nobody has taken it."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.kill()
-            process.wait()
-            _close(process)
 
 
 class Companions:
@@ -96,6 +61,7 @@ class Companions:
         self._capture = start_companion(
             CAPTURE, run, cwd=cwd, environment=environment, python=python
         )
+        lower_priority(self._capture)
 
     def finish_capture(self) -> None:
         """Tell the capture process that the run is over and wait for its parts."""
@@ -155,12 +121,3 @@ def _close(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
-
-
-def companion_environment(base: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of a companion: the user's, less what only the job needs."""
-    environment = dict(base)
-    environment.pop("MLFLOW_RUN_ID", None)
-    # A companion must not drag the user's modules in, nor write compiled files there.
-    environment["PYTHONSAFEPATH"] = "1"
-    return environment

@@ -7,10 +7,11 @@ import os
 import select
 import subprocess
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import psutil
 
+if TYPE_CHECKING:
+    import psutil
 
 _GRACE_S = 10.0
 
@@ -30,6 +31,8 @@ class _EndOfProcess:
     """Becomes true when a process has ended; wakes at once where the system can."""
 
     def __init__(self, pid: int) -> None:
+        import psutil  # here, where the job has been started already
+
         self._descriptor: int | None = None
         if hasattr(os, "pidfd_open"):
             with contextlib.suppress(OSError):
@@ -99,6 +102,8 @@ class Child:
         killed by ``wait_a_moment``: this is called from a signal handler, and must not
         wait.
         """
+        import psutil
+
         try:
             parent = psutil.Process(self._process.pid)
             self._family = [*parent.children(recursive=True), parent]
@@ -110,6 +115,8 @@ class Child:
                 member.terminate()
 
     def _kill_the_rest(self) -> None:
+        import psutil
+
         self._kill_at = None
         for member in self._family:
             with contextlib.suppress(psutil.NoSuchProcess):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,17 +12,19 @@ from ml_experiment.record.directory import read_json, write_json
 from ml_experiment.record.journal import read_journal
 from ml_experiment.record.manifest import read_manifest, write_manifest
 from ml_experiment.record.prepare import Request, prepare_run, write_order
-from ml_experiment.supervise.companions import Companions, companion_environment
+from ml_experiment.supervise.companions import Companions
 from ml_experiment.supervise.processes import Child
 from ml_experiment.supervise.session import Closed, Signals, Supervisor
+from ml_experiment.supervise.waiting import companion_environment, driver_environment
 
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Mapping, Sequence
 
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.manifest import Manifest
-    from ml_experiment.supervise.companions import WaitingPublisher
+    from ml_experiment.supervise.waiting import Waiting
 
 PUBLISHED_KINDS = ("experiment", "group")
 
@@ -37,13 +38,13 @@ class Terminal:
         stderr: The same of standard error.
         on_look: Given the run directory, returns what is called now and then while the
             job runs; ``None`` for nothing.
-        publisher: A publisher that waits for a run; ``None`` to start one.
+        waiting: What waits for a run, and may be taken; ``None`` for nothing.
     """
 
     stdout: int | None
     stderr: int | None
     on_look: Callable[[RunDirectory], Callable[[], None]] | None = None
-    publisher: WaitingPublisher | None = None
+    waiting: Waiting | None = None
 
 
 def run_job(
@@ -113,7 +114,7 @@ def _supervise(
         cwd=request.home,
         environment=companion_environment(environment),
         publish=manifest.kind in PUBLISHED_KINDS,
-        waiting=terminal.publisher,
+        waiting=None if terminal.waiting is None else terminal.waiting.publisher,
         python=request.python,
     )
     supervisor = Supervisor(
@@ -124,13 +125,26 @@ def _supervise(
         goes_on=goes_on,
     )
     job_environment = _job_environment(manifest, request, environment)
-    job_environment["ML_EXPERIMENT_SUPERVISOR"] = str(os.getpid())
     on_look = None if terminal.on_look is None else terminal.on_look(run)
-    child = Child(start_driver(run, request.cwd, job_environment, request.python))
+    child = Child(_driver(run, request, job_environment, terminal.waiting))
     with Signals(child.terminate) as signals:
         supervisor.watch(child, on_look=on_look)
         signals.job_ended()
         return supervisor.close(_exit_code(run, request, child))
+
+
+def _driver(
+    run: RunDirectory,
+    request: Request,
+    environment: Mapping[str, str],
+    waiting: Waiting | None,
+) -> subprocess.Popen[bytes]:
+    """Return the job's process: the one that waits, if it is fit for the job."""
+    process = None
+    complete = driver_environment(environment)
+    if waiting is not None and request.python is None:
+        process = waiting.driver.take(run, request.cwd, complete)
+    return process or start_driver(run, request.cwd, complete, request.python)
 
 
 def _exit_code(run: RunDirectory, request: Request, child: Child) -> int | None:

@@ -1,0 +1,55 @@
+"""A driver that is started before there is a run for it.
+
+It imports what every run needs and touches nothing, then is told its run over a pipe. That
+it waited must not be seen: streams and environment are as if it had been started now.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+
+from ml_experiment.record.directory import RunDirectory
+
+
+_NEEDED = ("ml_experiment.jobs", "ml_experiment.drive.experiment")
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+
+
+def get_ready() -> None:
+    """Import what every run needs, and keep it out of every search for garbage.
+
+    There is a search when the interpreter ends, and it took longer with this package than
+    the end of a script takes without.
+    """
+    for name in _NEEDED:
+        importlib.import_module(name)
+    gc.freeze()
+
+
+def wait_for_run(descriptor: int) -> RunDirectory | None:
+    """Return the run when it is there; ``None`` if none comes.
+
+    Args:
+        descriptor: Of the pipe that tells of the run in one line of JSON; it is closed.
+    """
+    os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own form
+    with os.fdopen(descriptor, "rb") as channel:
+        line = channel.readline()
+    if not line.endswith(b"\n"):
+        return None
+    order = json.loads(line)
+    run = RunDirectory(order["run"])
+    for name, value in order["environment"].items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    for stream, path in ((sys.stdout, run.stdout), (sys.stderr, run.stderr)):
+        file = os.open(path, _APPEND, 0o644)
+        os.dup2(file, stream.fileno())
+        os.close(file)
+    return run
