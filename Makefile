@@ -61,6 +61,8 @@ $(STAMPS)/demo $(STAMPS)/uhecr $(STAMPS)/test $(STAMPS)/check $(STAMPS)/docs: \
 		$(STAMPS)/venv pyproject.toml constraints.txt
 	@echo "installing ml-experiment[$(EXTRAS)] into $(VENV)"
 	@$(INSTALL) --editable '.[$(EXTRAS)]'
+	@# pip compiles what it copies, and nothing of what it leaves in its place.
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 install-demo: $(STAMPS)/demo

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import math
 import random
 import shutil
 import sqlite3
@@ -15,6 +17,7 @@ from tests.integration.groups import NAME, GroupOnDisk, runs_of
 from tests.integration.places import free_port, serve, stop, wait_for, workplace
 
 from ml_experiment.record.directory import read_json
+from ml_experiment.record.journal import encode_number
 from ml_experiment.record.outcome import read_outcome
 from ml_experiment.tracking.publisher import Publisher
 from ml_experiment.tracking.store import close_stores
@@ -413,6 +416,36 @@ def test_long_and_many_values_of_a_trial_are_told(local: Workplace) -> None:
     assert len(children[0].data.params) == 152
     history = local.client.get_metric_history(children[0].info.run_id, "loss")
     assert len(history) == 1500
+
+
+def test_a_trial_that_cannot_be_made_at_one_stroke_is_told_step_by_step(
+    local: Workplace,
+) -> None:
+    """A metric that was not a number twice at one moment is one value to the database."""
+    group = GroupOnDisk.create(local, num_trials=2)
+    journal = group.start_trial(0, x=1)
+    moment = time.time()
+    for _ in range(2):
+        journal.write("metrics", step=3, metrics={"loss": encode_number(math.nan)})
+    journal.close()
+    _at_one_moment(group.trial(0).journal, moment)
+    group.end_trial(0, math.nan, state="failed", reason="loss is not a number")
+    group.whole_trial(1, 2.0, x=2)
+    group.close_group()
+
+    assert local.publish(group).closed
+
+    _, trials = runs_of(local)
+    assert trials[0].info.status == "FAILED"
+    assert math.isnan(trials[0].data.metrics["loss"])
+    assert trials[0].data.params["x"] == "1"
+    assert trials[1].data.metrics == {"loss": 2.0}
+
+
+def _at_one_moment(journal: Path, moment: float) -> None:
+    events = [json.loads(line) for line in journal.read_text().splitlines()]
+    lines = [json.dumps(event | {"time": moment}) + "\n" for event in events]
+    journal.write_text("".join(lines))
 
 
 def test_a_publisher_killed_at_any_moment_doubles_and_loses_nothing(

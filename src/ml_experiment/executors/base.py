@@ -169,10 +169,13 @@ def executor_factory(name: str) -> ExecutorFactory:
     """
     from importlib.metadata import EntryPoint, entry_points
 
-    found = {point.name: point for point in entry_points(group=ENTRY_POINTS)}
-    for known, value in _BUILT_IN.items():
-        found.setdefault(known, EntryPoint(known, value, ENTRY_POINTS))
-    if name not in found:
-        raise ConfigError(f"no executor '{name}'; {unknown_name(name, sorted(found))}")
-    factory: ExecutorFactory = found[name].load()
+    ours = {
+        known: EntryPoint(known, value, ENTRY_POINTS)
+        for known, value in _BUILT_IN.items()
+    }
+    if name not in ours:  # looking through all that is installed takes its time
+        ours |= {point.name: point for point in entry_points(group=ENTRY_POINTS)}
+    if name not in ours:
+        raise ConfigError(f"no executor '{name}'; {unknown_name(name, sorted(ours))}")
+    factory: ExecutorFactory = ours[name].load()
     return factory

@@ -79,9 +79,15 @@ def options_of(cls: Callable[..., object], *, without: Iterable[str]) -> dict[st
     left_out = {"self", "seed", *without}
     return {
         name: parameter.default
-        for name, parameter in inspect.signature(cls).parameters.items()
+        for name, parameter in _parameters(cls).items()
         if name not in left_out
     }
+
+
+@cache
+def _parameters(cls: Callable[..., object]) -> Mapping[str, inspect.Parameter]:
+    """Return the parameters of a class; a group asks for the same ones at every trial."""
+    return inspect.signature(cls).parameters
 
 
 def check_options(kind: str, request: Request, known: Mapping[str, Any]) -> None:

@@ -26,7 +26,12 @@ from ml_experiment.record.manifest import read_manifest
 from ml_experiment.tracking.publisher import Publisher
 from ml_experiment.tracking.second_hand import SecondHand
 from ml_experiment.tracking.settings import Settings
-from ml_experiment.tracking.store import close_stores, import_mlflow
+from ml_experiment.tracking.store import (
+    close_stores,
+    import_mlflow,
+    open_store,
+    release_connections,
+)
 
 
 if TYPE_CHECKING:
@@ -116,6 +121,10 @@ def _second_hand(run: RunDirectory, settings: Settings) -> SecondHand | None:
         import_mlflow(settings)
         from ml_experiment.tracking.group import publisher_of_trials
 
+        # Opened once for both; whether it could be is met, and told, again.
+        with contextlib.suppress(MlExperimentError):
+            open_store(settings)
+        release_connections(settings)
         return SecondHand.start(publisher_of_trials(run, settings))
     except Exception:  # noqa: BLE001 - it is told, and met again, when there is need to
         return None

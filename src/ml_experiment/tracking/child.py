@@ -78,6 +78,7 @@ class Child:
         self.journal = JournalAccount(run, 0)
         self._sent_tags: dict[str, str] = {}
         self._sent_params: dict[str, str] = {}
+        self._closed = False
 
     def initial_tags(self) -> dict[str, str]:
         """Return the tags to create the run with; they need not be sent again."""
@@ -104,17 +105,32 @@ class Child:
             self.journal.read()
             self._send()
 
+    def tell(self) -> None:
+        """Send all that there is but files."""
+        self.journal.read()
+        self._send()
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is something to upload."""
+        return bool(self.journal.account.artifacts) or any(
+            True for _ in console_files(self._run)
+        )
+
     def close(self, ending: Ending) -> TrackingError | None:
-        """Send all that is left, and the final status.
+        """Send all that is left, and the final status, if that was not done yet.
 
         Returns:
             Why files could not be uploaded; ``None`` if they were.
         """
+        if self._closed:
+            return None
         self.journal.read()
         failure = self._try_upload()
         self._send()
         ended = int(ending.ended * 1000)
         self._client.set_terminated(self.mlflow_run_id, ending.status, ended)
+        self._closed = True
         return failure
 
     def _send(self) -> None:

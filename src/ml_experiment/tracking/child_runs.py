@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlflow.entities import ViewType
@@ -16,8 +17,28 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
+    from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.manifest import Manifest
+
 DELETED = "deleted"
 _PAGE = 1000  # runs that MLflow's own stores give at once
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parent:
+    """The group's run in MLflow.
+
+    Attributes:
+        run: The group's run directory.
+        manifest: Of the group.
+        mlflow_run_id: MLflow's identifier of it.
+        experiment_id: MLflow's identifier of its experiment.
+    """
+
+    run: RunDirectory
+    manifest: Manifest
+    mlflow_run_id: str
+    experiment_id: str
 
 
 def runs_of_trials(

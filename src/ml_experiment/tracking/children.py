@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import TrackingError
 from ml_experiment.tracking.child import Child
 from ml_experiment.tracking.child_runs import (
     DELETED,
+    Parent,
     by_run_id,
     run_id_of,
     runs_of_trials,
 )
 from ml_experiment.tracking.group_journal import RUNNING
+from ml_experiment.tracking.one_session import session_of_new_run
 from ml_experiment.tracking.state import StateFile
 from ml_experiment.tracking.trial_facts import (
     PARENT_TAG,
@@ -42,31 +43,14 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from ml_experiment.record.directory import RunDirectory
-    from ml_experiment.record.manifest import Manifest
     from ml_experiment.tracking.group_journal import GroupJournal, TrialTale
     from ml_experiment.tracking.second_hand import SecondHand
     from ml_experiment.tracking.settings import Settings
+    from ml_experiment.tracking.trial_facts import Ending
 
 _LIVE_EVERY_S = 1.0
 _MOST_LENT = 6
 _FEWEST_LENT = 2  # with more than these it does not run out of work
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parent:
-    """The group's run in MLflow.
-
-    Attributes:
-        run: The group's run directory.
-        manifest: Of the group.
-        mlflow_run_id: MLflow's identifier of it.
-        experiment_id: MLflow's identifier of its experiment.
-    """
-
-    run: RunDirectory
-    manifest: Manifest
-    mlflow_run_id: str
-    experiment_id: str
 
 
 class Children:
@@ -283,15 +267,7 @@ class Children:
             child.take_up(found, state_tags(RUNNING, trial.attempt))
         child.mlflow_run_id = found.info.run_id
         self._open[trial.number] = child
-        note_published(
-            run,
-            self._settings,
-            mlflow_run_id=found.info.run_id,
-            experiment_id=self._parent.experiment_id,
-            artifact_uri=self._settings.mask(str(found.info.artifact_uri)),
-            state="open",
-            error=None,
-        )
+        self._note(run, found, state="open", error=None)
 
     def _child(self, trial: TrialTale, run: RunDirectory) -> Child:
         child = Child(self._client, self._settings, run, trial)
@@ -318,37 +294,73 @@ class Children:
         child = self._open.pop(trial.number, None)
         if child is not None and child.trial.started != trial.started:
             child = None  # of an earlier attempt
-        final = state_tags(ending.state, trial.attempt, ending.reason)
         if child is None:
             if found is not None and self._is_told(
                 run, found, int(ending.ended * 1000)
             ):
                 return
-            child = self._child(trial, run)
             if found is None:
-                child.tags |= final
-                found = self._create(trial, child)
-            elif not self._settings.is_database:
-                child.in_doubt = True  # a database refuses doubles by itself
+                child, found = self._begin_ended(trial, run, ending)
+            else:
+                child = self._child(trial, run)
+                # A database refuses doubles by itself.
+                child.in_doubt = not self._settings.is_database
         assert found is not None  # noqa: S101 - an open child has been found or created
         child.mlflow_run_id = found.info.run_id
         child.trial = trial
-        child.tags |= final
+        child.tags |= state_tags(ending.state, trial.attempt, ending.reason)
         failure = child.close(ending)
         if failure is not None:
             self._failures[trial.number] = failure
         else:
             self._failures.pop(trial.number, None)
+        self._note(
+            run,
+            found,
+            state="pending" if failure is not None else "closed",
+            closed=failure is None,
+            error=None if failure is None else str(failure),
+            outcome_ended=int(ending.ended * 1000),
+        )
+
+    def _begin_ended(
+        self, trial: TrialTale, run: RunDirectory, ending: Ending
+    ) -> tuple[Child, Run]:
+        """Create the run of a trial that has ended meanwhile, and tell what is quick."""
+        final = state_tags(ending.state, trial.attempt, ending.reason)
+
+        def begin() -> tuple[Child, Run]:
+            child = self._child(trial, run)
+            child.tags |= final
+            found = self._create(trial, child)
+            child.mlflow_run_id = found.info.run_id
+            return child, found
+
+        if self._settings.scheme != "sqlite":
+            return begin()
+        try:
+            with session_of_new_run(self._client):
+                child, found = begin()
+                child.tell()
+                if not child.has_files:
+                    child.close(ending)
+                return child, found
+        except Exception as error:  # noqa: BLE001 - what is wrong is met again, and told
+            sys.stderr.write(f"trial {trial.number}, step by step: {error}\n")
+        self._index = self._search()
+        child = self._child(trial, run)
+        known = self._index.get(trial.run_id)
+        return begin() if known is None else (child, known)
+
+    def _note(self, run: RunDirectory, found: Run, **changes: Any) -> None:
+        """Note in the trial's run directory how far MLflow has been told."""
         note_published(
             run,
             self._settings,
             mlflow_run_id=found.info.run_id,
             experiment_id=self._parent.experiment_id,
             artifact_uri=self._settings.mask(str(found.info.artifact_uri)),
-            state="pending" if failure is not None else "closed",
-            closed=failure is None,
-            error=None if failure is None else str(failure),
-            outcome_ended=int(ending.ended * 1000),
+            **changes,
         )
 
     def _is_told(self, run: RunDirectory, found: Run, ended_ms: int) -> bool:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.masking import mask_mapping
-from ml_experiment.tracking.children import Children, Parent
+from ml_experiment.tracking.child_runs import Parent
+from ml_experiment.tracking.children import Children
 from ml_experiment.tracking.group_journal import ENDED_STATES, GroupJournal
 from ml_experiment.tracking.names import param_text
 from ml_experiment.tracking.store import open_store

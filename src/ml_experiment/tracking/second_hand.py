@@ -2,7 +2,7 @@
 
 MLflow's client needs its milliseconds for every trial, and Python one core to spend them on.
 Where many short trials end at once, half of the queue is published by a fork of the
-publisher: made when MLflow is imported and before any database is open, so that it costs
+publisher: made when MLflow is imported and its store is set up, so that it costs
 next to nothing and shares no connection. It does what it is told, says what it has done,
 and ends with the publisher; whatever it leaves undone, the publisher does.
 """
@@ -49,7 +49,7 @@ class SecondHand:
     def start(cls, worker: Worker) -> SecondHand | None:
         """Fork it; ``None`` where a second process is of no use.
 
-        Call this before there are threads and before a database is open.
+        Call this before there are threads, and while no connection is open.
 
         Args:
             worker: Publishes trials over there.
