@@ -113,6 +113,14 @@ def main() -> int:
         f"  main: {recorded[0]:.3f} s to {bare[0]:.3f} s, {slower:+.1%}, "
         f"limit {MOST_SHARE:+.0%}: {'ok' if kept else 'MISSED'}"
     )
+    around, plainly = (
+        min(whole - training for training, whole in side)
+        for side in zip(*pairs, strict=True)
+    )
+    print(
+        f"  before and after main: {around:.3f} s to {plainly:.3f} s, "
+        f"{around - plainly:+.3f} s"
+    )
     limit = MOST_SHARE * bare[1] + MOST_SECONDS
     extra = recorded[1] - bare[1]
     print(
