@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 SCRIPT = """\
 import json
 import os
+import random
 import sys
 
+import numpy as np
 from ml_experiment import job
+
+DRAWN = [random.random(), np.random.rand(), np.random.default_rng().random()]
 
 
 @job
 def main():
     facts = {
+        "drawn": [*DRAWN, random.random(), np.random.rand()],
         "waited": sys.orig_argv[-1].startswith("--wait="),
         "environment": dict(os.environ),
         "argv": sys.argv,
@@ -105,6 +110,7 @@ def test_seed_of_the_config_is_the_jobs(
 
     assert first["waited"] is waited
     assert again["order"] == first["order"]
+    assert again["drawn"] == first["drawn"]
     assert seed == 5 or "seed" not in config
 
 

@@ -11,14 +11,18 @@ def main() -> int:
     gc.disable()  # what is imported stays, and is looked through in vain
     from ml_experiment.cli.first_look import expect_run
 
-    # Before anything else is imported: what waits gets ready beside.
-    waiting = expect_run(sys.argv[1:])
+    waiting = None
     try:
+        # Before anything else is imported: what waits gets ready beside.
+        waiting = expect_run(sys.argv[1:])
         from ml_experiment.cli.app import run_command
 
         gc.freeze()
         gc.enable()
         status = run_command(waiting=waiting)
+    except KeyboardInterrupt:  # while it was still importing
+        sys.stderr.write("interrupted\n")
+        status = 130
     finally:
         if waiting is not None:
             waiting.dismiss()

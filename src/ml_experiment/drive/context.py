@@ -63,6 +63,8 @@ class ProcessContext:
             seed: The seed of the run that is to come, if it is known.
         """
         if self._installed:
+            # What was drawn since then did not come from this seed.
+            assert seed is None, "too late for a seed"  # noqa: S101
             return
         self._installed = True
         if seed is not None:

@@ -15,7 +15,9 @@ import sys
 from ml_experiment.record.directory import RunDirectory
 
 
-_NEEDED = ("ml_experiment.jobs", "ml_experiment.drive.experiment")
+# All but `jobs`: to import that one is to begin controlling what is random, and before that
+# the seed must be known.
+_NEEDED = ("ml_experiment.drive.experiment", "ml_experiment.autolog")
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 

@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
     supervisor = Supervisor(
         run, companions, stdout=1 if show else None, stderr=2 if show else None
     )
-    with Signals(lambda: None):
+    with Signals():
         supervisor.watch(Stranger(pid), until_end_event=True)
         _acknowledge()
         closed = supervisor.close(None)

@@ -165,14 +165,24 @@ class Signals:
     SIGHUP to this process alone is passed on. Once the job has ended, Ctrl-C means not to
     wait for the rest. What was ignored before, as under ``nohup``, stays ignored.
 
-    Args:
-        stop: Ends the job; called from a signal handler.
+    One that comes before the job is there is kept until it is.
     """
 
-    def __init__(self, stop: Callable[[], None]) -> None:
-        self._stop = stop
+    def __init__(self) -> None:
+        self._stop: Callable[[], None] | None = None
+        self._wanted = False
         self._before: dict[int, Any] = {}
         self._job_ended = False
+
+    def job_started(self, stop: Callable[[], None]) -> None:
+        """From now on signals reach the job.
+
+        Args:
+            stop: Ends the job; called from a signal handler.
+        """
+        self._stop = stop
+        if self._wanted:
+            stop()
 
     def job_ended(self) -> None:
         """From now on Ctrl-C interrupts this process."""
@@ -181,9 +191,11 @@ class Signals:
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
         if self._job_ended:
             raise KeyboardInterrupt
+        self._wanted = True
 
     def _forward(self, _number: int, _frame: FrameType | None) -> None:
-        if not self._job_ended:
+        self._wanted = True
+        if self._stop is not None and not self._job_ended:
             self._stop()
 
     def __enter__(self) -> Self:

@@ -109,25 +109,26 @@ def _supervise(
     goes_on: bool = False,
 ) -> Closed:
     write_order(run, request)
-    companions = Companions(
-        run,
-        cwd=request.home,
-        environment=companion_environment(environment),
-        publish=manifest.kind in PUBLISHED_KINDS,
-        waiting=None if terminal.waiting is None else terminal.waiting.publisher,
-        python=request.python,
-    )
-    supervisor = Supervisor(
-        run,
-        companions,
-        stdout=terminal.stdout,
-        stderr=terminal.stderr,
-        goes_on=goes_on,
-    )
-    job_environment = _job_environment(manifest, request, environment)
-    on_look = None if terminal.on_look is None else terminal.on_look(run)
-    child = Child(_driver(run, request, job_environment, terminal.waiting))
-    with Signals(child.terminate) as signals:
+    with Signals() as signals:  # before anything is there that they could leave behind
+        companions = Companions(
+            run,
+            cwd=request.home,
+            environment=companion_environment(environment),
+            publish=manifest.kind in PUBLISHED_KINDS,
+            waiting=None if terminal.waiting is None else terminal.waiting.publisher,
+            python=request.python,
+        )
+        supervisor = Supervisor(
+            run,
+            companions,
+            stdout=terminal.stdout,
+            stderr=terminal.stderr,
+            goes_on=goes_on,
+        )
+        job_environment = _job_environment(manifest, request, environment)
+        on_look = None if terminal.on_look is None else terminal.on_look(run)
+        child = Child(_driver(run, request, job_environment, terminal.waiting))
+        signals.job_started(child.terminate)
         supervisor.watch(child, on_look=on_look)
         signals.job_ended()
         return supervisor.close(_exit_code(run, request, child))
