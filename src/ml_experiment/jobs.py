@@ -155,7 +155,6 @@ def job(
             source="@job",
             field=unknown[0],
         )
-    process_context().install(observed_from_start=False, seed=kwargs.get("seed"))
 
     def decorate(function: Callable[P, R]) -> Job[P, R]:
         return Job(
