@@ -156,6 +156,93 @@ def test_command_line_wins_over_the_file(svm: Folder) -> None:
     }
 
 
+DECORATED = """\
+import random
+
+from ml_experiment import job
+
+SEED = 7
+DRAWN = random.random()
+
+
+@job(name="decorated", seed=SEED, data=["*.csv"], tags={{"a": "b"}}{more})
+def main():
+    return {{"import": DRAWN, "call": random.random()}}
+
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("command", ["ml-experiment", "python"])
+def test_decorator_holds_where_nothing_else_is_said(
+    folder: Folder, command: str
+) -> None:
+    """Name, seed, data and tags, however the script is started."""
+    folder.write("train.py", DECORATED.format(more=""))
+    folder.write("table.csv", "1,2\n")
+    start = folder.python if command == "python" else folder.command
+
+    records = []
+    for _ in range(2):
+        done = start("train.py")
+        assert done.returncode == 0, done.stderr
+        records.append(folder.record())
+    record = records[-1]
+    metrics = [each["aspects"]["evaluation"]["details"]["metrics"] for each in records]
+
+    assert record["run"]["name"] == "decorated"
+    assert (record["run"]["seed"], record["run"]["seed_drawn"]) == (7, False)
+    assert record["run"]["tags"] == {"a": "b"}
+    assert record["aspects"]["data_set"]["status"] == "recorded"
+    assert metrics[0]["call"] == metrics[1]["call"]
+    if command == "ml-experiment":
+        assert metrics[0] == metrics[1]
+    assert len(folder.mlflow_runs("decorated")) == 2
+
+
+def test_config_and_command_line_win_over_the_decorator(folder: Folder) -> None:
+    """What is said nearer to the run holds; the rest is the decorator's."""
+    folder.write("train.py", DECORATED.format(more=""))
+    folder.write("job.yaml", "name: filed\nrun: train.py\n")
+
+    done = folder.command("--config_file", "job.yaml", "--seed", "8")
+    filed = folder.record()["run"]
+    named = folder.command("train.py", "--name", "typed")
+    typed = folder.record()["run"]
+    folder.write("job.yaml", "name: filed\nrun: train.py\ndata: [train.*]\n")
+    read = folder.command("--config_file", "job.yaml")
+    assert read.returncode == 0, read.stderr
+    assert folder.record()["run"]["data"] == ["train.*"]
+
+    assert (done.returncode, named.returncode) == (0, 0), done.stderr + named.stderr
+    assert (filed["name"], filed["seed"], filed["data"]) == ("filed", 8, ["*.csv"])
+    assert (typed["name"], typed["seed"]) == ("typed", 7)
+
+
+def test_seed_that_the_decorator_computes_is_the_runs(folder: Folder) -> None:
+    """It is known when the script has run so far, and recorded as given."""
+    folder.write("train.py", DECORATED.format(more="").replace("= 7", "= 3 + 4"))
+
+    done = folder.command("train.py")
+
+    assert done.returncode == 0, done.stderr
+    run = folder.record()["run"]
+    assert (run["seed"], run["seed_drawn"]) == (7, False)
+
+
+def test_wrong_value_in_the_decorator_is_refused(folder: Folder) -> None:
+    """Before anything runs, with script and field."""
+    folder.write("train.py", DECORATED.format(more="").replace("= 7", "= -7"))
+
+    done = folder.command("train.py")
+
+    assert done.returncode == 2
+    assert "train.py: @job: seed: got -7" in done.stderr
+    assert not folder.run_directories()
+
+
 def test_plain_python_prints_what_the_script_prints(folder: Folder) -> None:
     """Started directly, a script's terminal shows its own output and nothing else."""
     folder.write(

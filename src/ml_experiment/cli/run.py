@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.cli.signature import check_against_script
+from ml_experiment.cli.signature import check_against_script, completed
 from ml_experiment.config.environment import load_environment
 from ml_experiment.config.loading import load
 from ml_experiment.config.models import JobTypes
@@ -51,19 +51,26 @@ def run_scripts(options: Mapping[str, Any], waiting: Waiting | None) -> int:
     overrides = {
         name: value
         for name, value in options.items()
-        if name not in _NO_FIELDS and value is not None
+        # An option that may be repeated is empty if it is not given.
+        if name not in _NO_FIELDS and value not in (None, [], ())
     }
     loaded = load(path, overrides, options["scripts"] or [])
     config = loaded.config
     _refuse_what_is_to_come(loaded)
     for script in config.run:
         check_against_script(loaded, Path(script))
+    given = config.model_fields_set
+    if path is None:
+        given = (
+            given - {"name"} | overrides.keys()
+        )  # the script's own name is a stopgap
+    configs = [completed(config, Path(script), given) for script in config.run]
     cwd = Path.cwd()
     environment = load_environment(cwd)
     resume = Resumption(force=options["force"]) if options["resume"] else None
     for number, script in enumerate(config.run, start=1):
         request = Request(
-            config=config,
+            config=configs[number - 1],
             script=Path(script),
             cwd=cwd,
             command=["ml-experiment", *sys.argv[1:]],

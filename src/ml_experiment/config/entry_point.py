@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
 import warnings
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -62,26 +64,81 @@ def read_entry_point(script: Path) -> EntryPoint | None:
     with the decorator, if there are several and none is ``main``, or if another decorator
     below it may change what it takes.
     """
+    tree = _parsed(script)
+    aliases = _aliases(tree)
+    function = _job_of(tree, aliases)
+    # The decorator nearest to the function comes last; it alone sees the function itself.
+    if function is None or not _is_job(function.decorator_list[-1], aliases):
+        return None
+    return _entry_point(function)
+
+
+def read_decorator(script: Path) -> dict[str, object]:
+    """Return the arguments of the decorator of a script's job, by name.
+
+    Only those are told whose value is written there, or given to a name of the module once:
+    what is computed is known when the script runs.
+    """
+    tree = _parsed(script)
+    aliases = _aliases(tree)
+    function = _job_of(tree, aliases)
+    decorators = [] if function is None else function.decorator_list
+    values = _constants(tree)
+    found: dict[str, object] = {}
+    for call in decorators:
+        if not isinstance(call, ast.Call) or not _is_job(call, aliases):
+            continue
+        for keyword in call.keywords:
+            node = keyword.value
+            if isinstance(node, ast.Name):
+                node = values.get(node.id, node)
+            with contextlib.suppress(ValueError, TypeError, MemoryError):
+                if keyword.arg is not None:
+                    found[keyword.arg] = ast.literal_eval(node)
+    return found
+
+
+def _parsed(script: Path) -> ast.Module:
+    """Return the syntax tree of a script; an empty one if it has none."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            tree = ast.parse(script.read_bytes())
+            return ast.parse(script.read_bytes())
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    aliases = _aliases(tree)
+        return ast.Module(body=[], type_ignores=[])
+
+
+def _job_of(
+    tree: ast.Module, aliases: set[str]
+) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """Return the function that is the job; ``None`` if that cannot be told for sure."""
     jobs = {
         node.name: node
         for node in _statements(tree)
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
         and any(_is_job(each, aliases) for each in node.decorator_list)
     }
-    function = jobs.get(_PREFERRED)
-    if function is None and len(jobs) == 1:
-        function = next(iter(jobs.values()))
-    # The decorator nearest to the function comes last; it alone sees the function itself.
-    if function is None or not _is_job(function.decorator_list[-1], aliases):
-        return None
-    return _entry_point(function)
+    if _PREFERRED in jobs:
+        return jobs[_PREFERRED]
+    return next(iter(jobs.values())) if len(jobs) == 1 else None
+
+
+def _constants(tree: ast.Module) -> dict[str, ast.expr]:
+    """Return what is given to names of the module that are given something only once."""
+    stored = Counter(
+        node.id
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load)
+    )
+    found: dict[str, ast.expr] = {}
+    for node in tree.body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ) if stored[name] == 1:
+                found[name] = value
+    return found
 
 
 def from_signature(signature: inspect.Signature) -> Parameters:

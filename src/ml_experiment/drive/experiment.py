@@ -217,8 +217,12 @@ def _run(
 
 def _note_options(run: RunDirectory, spec: JobSpec) -> Manifest:
     """Add to the manifest what only the decorator knows."""
+    manifest = read_manifest(run)
+    seed = spec.config.get("seed")
+    if seed is not None and manifest.seed_drawn:  # computed: not to be read in the text
+        manifest = dataclasses.replace(manifest, seed=int(seed), seed_drawn=False)
     manifest = dataclasses.replace(
-        read_manifest(run),
+        manifest,
         log_seeds=spec.log_seeds,
         log_system_info=spec.log_system_info,
         delete_if_failed=spec.delete_if_failed,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 # The word before the number of the pipe that a waiting driver is told of its run by.
 WAIT = "--wait="
 
-_NICENESS = 10
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
 
 
@@ -158,11 +157,17 @@ def start_waiting_companion(
     )
 
 
-def lower_priority(process: subprocess.Popen[bytes]) -> None:
-    """Let a process come after the job, from its first moment on."""
+def lower_priority(process: subprocess.Popen[bytes], niceness: int) -> None:
+    """Let a process come after the job, from its first moment on.
+
+    Args:
+        process: The process.
+        niceness: Added to that of this process. Beside others that are busy, 5 leaves a
+            quarter of a core to it, and 10 a tenth.
+    """
     own = os.getpriority(os.PRIO_PROCESS, 0)
     with contextlib.suppress(OSError):  # it has ended, or the system refuses
-        os.setpriority(os.PRIO_PROCESS, process.pid, own + _NICENESS)
+        os.setpriority(os.PRIO_PROCESS, process.pid, own + niceness)
 
 
 def tell(channel: IO[bytes] | None, line: bytes) -> bool:

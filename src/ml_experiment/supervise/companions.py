@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CAPTURE = "ml_experiment.capture"
 
+_CAPTURE_NICENESS = 10
+
 # Hashing what was read may take long; it reads at hundreds of megabytes a second.
 _CAPTURE_LIMIT_S = 3600.0
 # How long a publisher that has not reached the server is waited for after the run.
@@ -61,7 +63,7 @@ class Companions:
         self._capture = start_companion(
             CAPTURE, run, cwd=cwd, environment=environment, python=python
         )
-        lower_priority(self._capture)
+        lower_priority(self._capture, _CAPTURE_NICENESS)
 
     def finish_capture(self) -> None:
         """Tell the capture process that the run is over and wait for its parts."""

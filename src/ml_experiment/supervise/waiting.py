@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 PUBLISHER = "ml_experiment.tracking"
 SUPERVISOR = "ML_EXPERIMENT_SUPERVISOR"
 
+# A short run waits for its publisher, also where others keep the machine busy.
+_NICENESS = 5
+
 # Nothing reads these before there is a run. All others may matter to the interpreter
 # itself, as the hash seed does, or to what it has loaded.
 _READ_LATER = ("MLFLOW_", "ML_EXPERIMENT_")
@@ -54,7 +57,7 @@ class WaitingPublisher:
             PUBLISHER, cwd=cwd, environment=companion_environment(environment)
         )
         if not urgent:
-            lower_priority(process)
+            lower_priority(process, _NICENESS)
         self._process: subprocess.Popen[bytes] | None = process
 
     def take(self, run: RunDirectory) -> subprocess.Popen[bytes] | None:
