@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+
+from ml_experiment.record.locks import is_held
 
 
 if TYPE_CHECKING:
@@ -185,6 +189,53 @@ def test_kill_of_the_whole_group_is_set_right_by_sync(folder: Folder) -> None:
     assert record["outcome"]["status"] == "KILLED"
     (published,) = folder.mlflow_runs("Long")
     assert published.info.status == "KILLED"
+
+
+@pytest.mark.parametrize("word", ["sync", "reproduce"])
+def test_what_a_killed_run_was_is_still_being_recorded(
+    folder: Folder, word: str
+) -> None:
+    """The run is closed when its description is complete, not with half of it."""
+    folder.write("train.py", _script("open('pid', 'w').close()\ntime.sleep(600)"))
+    slow = _slow_git(folder)
+    command = slow.start("--name", "Long", "train.py")
+    _wait_for((folder.path / "pid").exists, "the job's start")
+    _wait_for((folder.path.parent / "asked").exists, "a look at the source")
+    os.killpg(command.pid, signal.SIGKILL)
+    command.wait(60)
+    (run,) = folder.run_directories()
+    assert not (run / "source" / "source.tar.gz").exists()
+
+    closing = folder.start(word, *([run.name] if word == "reproduce" else []))
+    _wait_for(lambda: is_held(run / "owner.lock"), "somebody who closes the run")
+    (folder.path.parent / "go").touch()
+
+    if word == "sync":
+        assert closing.wait(60) == 0
+    else:
+        _wait_for((run / "outcome.json").exists, "the run's end")
+        closing.terminate()
+        closing.wait(60)
+    assert (run / "source" / "source.tar.gz").exists()
+    record = folder.record(run.name)
+    assert record["aspects"]["preprocessing"]["status"] == "recorded"
+    assert record["aspects"]["software"]["status"] == "recorded"
+
+
+def _slow_git(folder: Folder) -> Folder:
+    """Return the folder as a repository, with a git that answers when it is told to."""
+    folder.run("git", "init", "--quiet", timeout_s=60)
+    top = folder.path.parent
+    git = top / "bin" / "git"
+    git.parent.mkdir()
+    git.write_text(
+        f"#!/bin/sh\ntouch '{top}/asked'\n"
+        f"while [ ! -e '{top}/go' ]; do sleep 0.05; done\n"
+        f"exec '{shutil.which('git')}' \"$@\"\n"
+    )
+    git.chmod(0o755)
+    path = f"{git.parent}:{folder.environment['PATH']}"
+    return replace(folder, environment=folder.environment | {"PATH": path})
 
 
 def test_kill_of_the_supervisor_ends_the_job(folder: Folder) -> None:

@@ -33,13 +33,13 @@ def main(word: str) -> None:
     # A pool ends its forked workers by SIGTERM, and nobody wants to hear where they were.
     os.register_at_fork(after_in_child=_stay_silent)
     end_with_parent()
-    get_ready()
     if word.startswith(_WAIT):
         told = wait_for_run(int(word.removeprefix(_WAIT)))
         if told is None:
             return
         run = told
     else:
+        get_ready()
         run = RunDirectory(word)
     order = take_order(run)
     manifest = read_manifest(run)

@@ -10,6 +10,7 @@ import gc
 import importlib
 import json
 import os
+import signal
 import sys
 
 from ml_experiment.record.directory import RunDirectory
@@ -33,11 +34,18 @@ def get_ready() -> None:
 
 
 def wait_for_run(descriptor: int) -> RunDirectory | None:
-    """Return the run when it is there; ``None`` if none comes.
+    """Get ready, and return the run when it is there; ``None`` if none comes.
+
+    Ctrl-C ends the process at once until then: nothing is lost, and an exception could be
+    swallowed, or printed, by what is just being imported.
 
     Args:
         descriptor: Of the pipe that tells of the run in one line of JSON; it is closed.
     """
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    if on_interrupt is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    get_ready()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own form
     with os.fdopen(descriptor, "rb") as channel:
         line = channel.readline()
@@ -54,4 +62,5 @@ def wait_for_run(descriptor: int) -> RunDirectory | None:
         file = os.open(path, _APPEND, 0o644)
         os.dup2(file, stream.fileno())
         os.close(file)
+    signal.signal(signal.SIGINT, on_interrupt)
     return run

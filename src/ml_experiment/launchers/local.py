@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from ml_experiment.record.directory import RunDirectory
@@ -110,6 +110,7 @@ def start_companion(
     cwd: Path,
     environment: Mapping[str, str],
     python: Path | None = None,
+    inherits: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start one of the run's companions: the capture process or the publisher.
 
@@ -122,6 +123,7 @@ def start_companion(
         cwd: Its working directory.
         environment: Its whole environment.
         python: The interpreter; this one if ``None``.
+        inherits: File descriptors that it keeps open.
     """
     log: IO[bytes]
     with (run.path / f"{module.rpartition('.')[2]}.log").open("ab") as log:
@@ -133,6 +135,7 @@ def start_companion(
             stdout=subprocess.DEVNULL,
             stderr=log,
             process_group=0,
+            pass_fds=inherits,
         )
 
 

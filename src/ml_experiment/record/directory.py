@@ -24,6 +24,7 @@ so a reader sees the old one or the new one, never half of one.
         order.json          what the driver is to do; it deletes this when it has read it
         owner.lock          held by the supervisor while it lives
         driver.lock         held by the driver while it lives
+        capture.lock        held until the parts are complete
         publisher.lock      held by whoever publishes just now
 """
 
@@ -131,6 +132,7 @@ class RunDirectory:
         self.comparison = self.path / "comparison.json"
         self.published = self.path / "published.json"
         self.owner_lock = self.path / "owner.lock"
+        self.capture_lock = self.path / "capture.lock"
         self.driver_lock = self.path / "driver.lock"
         self.publisher_lock = self.path / "publisher.lock"
 

@@ -1,12 +1,16 @@
 """Locks that the operating system drops when their holder dies.
 
 A run is alive while somebody holds ``owner.lock`` (its supervisor) or ``driver.lock`` (the
-process that runs the user's code). No clock, no heartbeat: a lock cannot be held by a
-process that was killed.
+process that runs the user's code). Its description is complete when nobody holds
+``capture.lock``. No clock, no heartbeat: a lock cannot be held by a process that was
+killed.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import time
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
@@ -14,6 +18,9 @@ from filelock import FileLock, Timeout
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+_LOOK_EVERY_S = 0.02
 
 
 def hold(path: Path) -> FileLock | None:
@@ -35,3 +42,44 @@ def is_held(path: Path) -> bool:
         return True
     lock.release()
     return False
+
+
+def is_free_within(path: Path, timeout_s: float) -> bool:
+    """Wait until no process holds the lock; return whether that came to pass."""
+    limit = time.monotonic() + timeout_s
+    while is_held(path):
+        if time.monotonic() > limit:
+            return False
+        time.sleep(_LOOK_EVERY_S)
+    return True
+
+
+def hold_for_child(path: Path, timeout_s: float) -> int | None:
+    """Take the lock for a process that is about to be started.
+
+    The lock belongs to the open file: it is dropped when the last process that has the
+    descriptor has closed it, or is gone.
+
+    Args:
+        path: The lock file.
+        timeout_s: How long to wait for another holder.
+
+    Returns:
+        A file descriptor, to be inherited and then closed here; ``None`` if the lock
+        cannot be had, as where the file system knows no locks.
+    """
+    limit = time.monotonic() + timeout_s
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() < limit:
+                time.sleep(_LOOK_EVERY_S)
+                continue
+        except OSError:
+            pass
+        else:
+            return descriptor
+        os.close(descriptor)
+        return None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import RecordError
 from ml_experiment.launchers.local import lower_priority, start_companion
 from ml_experiment.record.directory import read_json
+from ml_experiment.record.locks import hold_for_child
 from ml_experiment.supervise.processes import wait_for_end
 from ml_experiment.supervise.waiting import PUBLISHER
 
@@ -27,6 +29,8 @@ _CAPTURE_NICENESS = 10
 
 # Hashing what was read may take long; it reads at hundreds of megabytes a second.
 _CAPTURE_LIMIT_S = 3600.0
+# How long one of the same run, whose supervisor was killed, is waited for.
+_OTHER_CAPTURE_S = 60.0
 # How long a publisher that has not reached the server is waited for after the run.
 _CONNECT_LIMIT_S = 30.0
 
@@ -60,9 +64,7 @@ class Companions:
             self._publisher = start_companion(
                 PUBLISHER, run, cwd=cwd, environment=environment
             )
-        self._capture = start_companion(
-            CAPTURE, run, cwd=cwd, environment=environment, python=python
-        )
+        self._capture = _start_capture(run, cwd, environment, python)
         lower_priority(self._capture, _CAPTURE_NICENESS)
 
     def finish_capture(self) -> None:
@@ -117,6 +119,26 @@ class Companions:
         return (
             str(error) if error else "the publisher failed; see tracking.log in the run"
         )
+
+
+def _start_capture(
+    run: RunDirectory, cwd: Path, environment: Mapping[str, str], python: Path | None
+) -> subprocess.Popen[bytes]:
+    """Start the capture process, which holds its lock from before it can take it itself."""
+    lock = hold_for_child(run.capture_lock, _OTHER_CAPTURE_S)
+    inherits = () if lock is None else (lock,)
+    try:
+        return start_companion(
+            CAPTURE,
+            run,
+            cwd=cwd,
+            environment=environment,
+            python=python,
+            inherits=inherits,
+        )
+    finally:
+        for descriptor in inherits:
+            os.close(descriptor)
 
 
 def _close(process: subprocess.Popen[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import subprocess
 import time
 from typing import TYPE_CHECKING, Protocol
@@ -25,6 +26,16 @@ class Watched(Protocol):
     @property
     def exit_code(self) -> int | None:
         """Exit code as ``subprocess`` gives it; ``None`` if it cannot be known."""
+
+
+class Stoppable(Protocol):
+    """A process that can be asked to end, also from a signal handler: neither waits."""
+
+    def interrupt(self) -> None:
+        """Ask as Ctrl-C does."""
+
+    def terminate(self) -> None:
+        """Ask, and see to it that it ends."""
 
 
 class _EndOfProcess:
@@ -94,6 +105,10 @@ class Child:
     def exit_code(self) -> int | None:
         """Exit code as ``subprocess`` gives it."""
         return self._process.returncode
+
+    def interrupt(self) -> None:
+        """Send it a SIGINT; what comes of it is its own affair."""
+        self._process.send_signal(signal.SIGINT)
 
     def terminate(self) -> None:
         """Ask it and all that it has started to end.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.supervise.companions import Companions
-    from ml_experiment.supervise.processes import Watched
+    from ml_experiment.supervise.processes import Stoppable, Watched
 
 _LOOK_EVERY_S = 0.02
 _REPORT_FROM_S = 20.0
@@ -169,20 +169,24 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self._stop: Callable[[], None] | None = None
-        self._wanted = False
+        self._job: Stoppable | None = None
+        self._kept: int | None = None
         self._before: dict[int, Any] = {}
         self._job_ended = False
 
-    def job_started(self, stop: Callable[[], None]) -> None:
+    def job_started(self, job: Stoppable, *, waited: bool = False) -> None:
         """From now on signals reach the job.
 
         Args:
-            stop: Ends the job; called from a signal handler.
+            job: Stopped from a signal handler.
+            waited: Its process was there before there was a run: a Ctrl-C up to here has
+                reached it too, and a second one could break into what it does about it.
         """
-        self._stop = stop
-        if self._wanted:
-            stop()
+        self._job = job
+        if self._kept == signal.SIGTERM:
+            job.terminate()
+        elif self._kept == signal.SIGINT and not waited:
+            job.interrupt()
 
     def job_ended(self) -> None:
         """From now on Ctrl-C interrupts this process."""
@@ -191,12 +195,14 @@ class Signals:
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
         if self._job_ended:
             raise KeyboardInterrupt
-        self._wanted = True
+        if self._job is None and self._kept is None:
+            self._kept = signal.SIGINT
 
     def _forward(self, _number: int, _frame: FrameType | None) -> None:
-        self._wanted = True
-        if self._stop is not None and not self._job_ended:
-            self._stop()
+        if self._job is None:
+            self._kept = signal.SIGTERM
+        elif not self._job_ended:
+            self._job.terminate()
 
     def __enter__(self) -> Self:
         handlers = {

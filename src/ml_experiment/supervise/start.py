@@ -125,27 +125,30 @@ def _supervise(
             stderr=terminal.stderr,
             goes_on=goes_on,
         )
-        job_environment = _job_environment(manifest, request, environment)
+        job_environment = driver_environment(
+            _job_environment(manifest, request, environment)
+        )
         on_look = None if terminal.on_look is None else terminal.on_look(run)
-        child = Child(_driver(run, request, job_environment, terminal.waiting))
-        signals.job_started(child.terminate)
+        waiting = _waiting_driver(run, request, job_environment, terminal.waiting)
+        child = Child(
+            waiting or start_driver(run, request.cwd, job_environment, request.python)
+        )
+        signals.job_started(child, waited=waiting is not None)
         supervisor.watch(child, on_look=on_look)
         signals.job_ended()
         return supervisor.close(_exit_code(run, request, child))
 
 
-def _driver(
+def _waiting_driver(
     run: RunDirectory,
     request: Request,
     environment: Mapping[str, str],
     waiting: Waiting | None,
-) -> subprocess.Popen[bytes]:
-    """Return the job's process: the one that waits, if it is fit for the job."""
-    process = None
-    complete = driver_environment(environment)
-    if waiting is not None and request.python is None:
-        process = waiting.driver.take(run, request.cwd, complete)
-    return process or start_driver(run, request.cwd, complete, request.python)
+) -> subprocess.Popen[bytes] | None:
+    """Return the process that waits for a job, if there is one and it is fit for this."""
+    if waiting is None or request.python is not None:
+        return None
+    return waiting.driver.take(run, request.cwd, environment)
 
 
 def _exit_code(run: RunDirectory, request: Request, child: Child) -> int | None:

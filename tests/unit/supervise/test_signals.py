@@ -10,36 +10,84 @@ import pytest
 from ml_experiment.supervise.session import Signals
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_what_comes_before_the_job_ends_it_when_it_comes(number: int) -> None:
+class _Job:
+    """Remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def interrupt(self) -> None:
+        self.asked.append("interrupt")
+
+    def terminate(self) -> None:
+        self.asked.append("terminate")
+
+
+@pytest.mark.parametrize(
+    ("number", "asked"),
+    [
+        (signal.SIGINT, ["interrupt"]),
+        (signal.SIGTERM, ["terminate"]),
+        (signal.SIGHUP, ["terminate"]),
+    ],
+)
+def test_what_comes_before_the_job_ends_it_when_it_comes(
+    number: int, asked: list[str]
+) -> None:
     """The run is there already, and has to be closed: nothing may end the command."""
-    stopped: list[str] = []
+    job = _Job()
     with Signals() as signals:
         os.kill(os.getpid(), number)
-        signals.job_started(lambda: stopped.append("job"))
+        signals.job_started(job)
 
-    assert stopped == ["job"]
+    assert job.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("number", "asked"), [(signal.SIGINT, []), (signal.SIGTERM, ["terminate"])]
+)
+def test_ctrl_c_has_reached_a_job_that_waited(number: int, asked: list[str]) -> None:
+    """It is interrupted once; a SIGTERM to the command alone is still passed on."""
+    job = _Job()
+    with Signals() as signals:
+        os.kill(os.getpid(), number)
+        signals.job_started(job, waited=True)
+
+    assert job.asked == asked
+
+
+@pytest.mark.parametrize("first", [signal.SIGINT, signal.SIGTERM])
+def test_before_the_job_a_termination_counts_more(first: int) -> None:
+    """Whichever of the two came first."""
+    job = _Job()
+    with Signals() as signals:
+        os.kill(os.getpid(), first)
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        signals.job_started(job, waited=True)
+
+    assert job.asked == ["terminate"]
 
 
 def test_ctrl_c_reaches_the_job_by_itself() -> None:
     """A SIGTERM to the command alone is passed on; both change nothing afterwards."""
-    stopped: list[str] = []
+    job = _Job()
     with Signals() as signals:
-        signals.job_started(lambda: stopped.append("job"))
+        signals.job_started(job)
         os.kill(os.getpid(), signal.SIGINT)
-        assert stopped == []
+        assert job.asked == []
         os.kill(os.getpid(), signal.SIGTERM)
-        assert stopped == ["job"]
+        assert job.asked == ["terminate"]
         signals.job_ended()
         os.kill(os.getpid(), signal.SIGTERM)
 
-    assert stopped == ["job"]
+    assert job.asked == ["terminate"]
 
 
 def test_ctrl_c_after_the_job_is_not_to_wait_for_the_rest() -> None:
     """It is an interrupt again."""
     with Signals() as signals:
-        signals.job_started(lambda: None)
+        signals.job_started(_Job())
         signals.job_ended()
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
