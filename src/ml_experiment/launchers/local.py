@@ -141,15 +141,18 @@ def start_companion(
 
 def start_waiting_companion(
     module: str, *, cwd: Path, environment: Mapping[str, str]
-) -> subprocess.Popen[bytes]:
+) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """Start a companion before there is a run for it; it gets ready, and waits.
 
     Args:
         module: Name of the module, as for ``python -m``.
         cwd: Its working directory.
         environment: Its whole environment.
+
+    Returns:
+        The process, and its standard input, where it is told of its run.
     """
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-P", "-m", module],
         cwd=cwd,
         env=dict(environment),
@@ -158,6 +161,8 @@ def start_waiting_companion(
         stderr=subprocess.DEVNULL,  # its log is in the run directory, when there is one
         process_group=0,
     )
+    assert process.stdin is not None  # noqa: S101 - it was asked for
+    return process, process.stdin
 
 
 def lower_priority(process: subprocess.Popen[bytes], niceness: int) -> None:
@@ -173,9 +178,8 @@ def lower_priority(process: subprocess.Popen[bytes], niceness: int) -> None:
         os.setpriority(os.PRIO_PROCESS, process.pid, own + niceness)
 
 
-def tell(channel: IO[bytes] | None, line: bytes) -> bool:
+def tell(channel: IO[bytes], line: bytes) -> bool:
     """Write one line to a process that waits; return whether it is there to read it."""
-    assert channel is not None  # noqa: S101 - it was started with a pipe
     try:
         channel.write(line + b"\n")
         channel.flush()

@@ -41,7 +41,32 @@ _NICENESS = 5
 _READ_LATER = ("MLFLOW_", "ML_EXPERIMENT_")
 
 
-class WaitingPublisher:
+class _Waits:
+    """A process that waits, and the pipe that it is told of its run by."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: IO[bytes]) -> None:
+        self._process: subprocess.Popen[bytes] | None = process
+        self._channel = channel
+
+    def dismiss(self) -> None:
+        """End the process if nobody has taken it."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            with contextlib.suppress(OSError):
+                self._channel.close()
+
+    def _told(self, line: bytes) -> subprocess.Popen[bytes] | None:
+        """Return the process, which now has its run; ``None`` if it is gone."""
+        process, self._process = self._process, None
+        if process is None or tell(self._channel, line):
+            return process
+        process.wait()
+        return None
+
+
+class WaitingPublisher(_Waits):
     """A publisher that imports MLflow while the config is still being read.
 
     Args:
@@ -53,31 +78,19 @@ class WaitingPublisher:
     def __init__(
         self, cwd: Path, environment: Mapping[str, str], *, urgent: bool
     ) -> None:
-        process = start_waiting_companion(
+        process, channel = start_waiting_companion(
             PUBLISHER, cwd=cwd, environment=companion_environment(environment)
         )
         if not urgent:
             lower_priority(process, _NICENESS)
-        self._process: subprocess.Popen[bytes] | None = process
+        super().__init__(process, channel)
 
     def take(self, run: RunDirectory) -> subprocess.Popen[bytes] | None:
         """Return the process, which now publishes ``run``; ``None`` if it is gone."""
-        process, self._process = self._process, None
-        if process is None:
-            return None
-        if not tell(process.stdin, os.fsencode(run.path)):
-            process.wait()
-            return None
-        return process
-
-    def dismiss(self) -> None:
-        """End the process if nobody has taken it."""
-        process, self._process = self._process, None
-        if process is not None:
-            _end(process, process.stdin)
+        return self._told(os.fsencode(run.path))
 
 
-class WaitingDriver:
+class WaitingDriver(_Waits):
     """The job's interpreter, started with the environment that the job will likely have.
 
     Args:
@@ -96,10 +109,7 @@ class WaitingDriver:
                 current_env=environment,
             )
         )
-        self._process: subprocess.Popen[bytes] | None
-        self._process, self._channel = start_waiting_driver(
-            cwd=cwd, environment=self._environment
-        )
+        super().__init__(*start_waiting_driver(cwd=cwd, environment=self._environment))
 
     def take(
         self, run: RunDirectory, cwd: Path, environment: Mapping[str, str]
@@ -118,23 +128,12 @@ class WaitingDriver:
         changed = self._changed(environment)
         if cwd != self._cwd or not all(map(_is_read_later, changed)):
             self.dismiss()
-        process, self._process = self._process, None
-        if process is None:
             return None
         order = json.dumps({"run": str(run.path), "environment": changed})
-        told = tell(self._channel, order.encode())
+        process = self._told(order.encode())
         with contextlib.suppress(OSError):
             self._channel.close()
-        if not told:
-            process.wait()
-            return None
         return process
-
-    def dismiss(self) -> None:
-        """End the process if nobody has taken it."""
-        process, self._process = self._process, None
-        if process is not None:
-            _end(process, self._channel)
 
     def _changed(self, environment: Mapping[str, str]) -> dict[str, str | None]:
         """Return what is set otherwise from what was expected; ``None``: not set."""
@@ -198,11 +197,3 @@ def driver_environment(base: Mapping[str, str]) -> dict[str, str]:
 
 def _is_read_later(name: str) -> bool:
     return name.startswith(_READ_LATER)
-
-
-def _end(process: subprocess.Popen[bytes], channel: IO[bytes] | None) -> None:
-    process.kill()
-    process.wait()
-    if channel is not None:
-        with contextlib.suppress(OSError):
-            channel.close()
