@@ -100,3 +100,18 @@ def test_the_handlers_are_put_back() -> None:
         assert signal.getsignal(signal.SIGTERM) is not before
 
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_what_nohup_has_ignored_stays_ignored() -> None:
+    """The job goes on when the terminal is closed."""
+    job = _Job()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals() as signals:
+            os.kill(os.getpid(), signal.SIGHUP)
+            signals.job_started(job)
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+    assert job.asked == []
