@@ -13,11 +13,11 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from filelock import FileLock
 
 
 _LOOK_EVERY_S = 0.02
@@ -25,6 +25,11 @@ _LOOK_EVERY_S = 0.02
 
 def hold(path: Path) -> FileLock | None:
     """Take the lock until this process ends or releases it; ``None`` if it is taken."""
+    from filelock import (
+        FileLock,
+        Timeout,
+    )  # not for ``hold_open``: a run starts at once
+
     lock = FileLock(path, is_singleton=False, thread_local=False)
     try:
         lock.acquire(blocking=False)
@@ -54,19 +59,19 @@ def is_free_within(path: Path, timeout_s: float) -> bool:
     return True
 
 
-def hold_for_child(path: Path, timeout_s: float) -> int | None:
-    """Take the lock for a process that is about to be started.
+def hold_open(path: Path, timeout_s: float = 0.0) -> int | None:
+    """Take the lock by nothing but an open file.
 
-    The lock belongs to the open file: it is dropped when the last process that has the
-    descriptor has closed it, or is gone.
+    It is dropped when the last process that has the descriptor has closed it, or is gone:
+    so it can be handed to a process that is about to be started.
 
     Args:
         path: The lock file.
         timeout_s: How long to wait for another holder.
 
     Returns:
-        A file descriptor, to be inherited and then closed here; ``None`` if the lock
-        cannot be had, as where the file system knows no locks.
+        A file descriptor; ``None`` if the lock is taken, or the file system knows no such
+        locks.
     """
     limit = time.monotonic() + timeout_s
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ml_experiment.errors import RecordError
 from ml_experiment.launchers.local import lower_priority, start_companion
 from ml_experiment.record.directory import read_json
-from ml_experiment.record.locks import hold_for_child
+from ml_experiment.record.locks import hold_open
 from ml_experiment.supervise.processes import wait_for_end
 from ml_experiment.supervise.waiting import PUBLISHER
 
@@ -125,7 +125,7 @@ def _start_capture(
     run: RunDirectory, cwd: Path, environment: Mapping[str, str], python: Path | None
 ) -> subprocess.Popen[bytes]:
     """Start the capture process, which holds its lock from before it can take it itself."""
-    lock = hold_for_child(run.capture_lock, _OTHER_CAPTURE_S)
+    lock = hold_open(run.capture_lock, _OTHER_CAPTURE_S)
     inherits = () if lock is None else (lock,)
     try:
         return start_companion(

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Self
 
 from ml_experiment.record.journal import JournalReader, read_journal
-from ml_experiment.record.locks import hold
+from ml_experiment.record.locks import hold, hold_open
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.memory import out_of_memory_kills
-from ml_experiment.record.model import build_record, write_record
 from ml_experiment.record.outcome import Outcome, write_outcome
 from ml_experiment.supervise.console import ConsoleCopy
 from ml_experiment.supervise.judgement import judge
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from ml_experiment.supervise.companions import Companions
     from ml_experiment.supervise.processes import Stoppable, Watched
 
+_NEEDED_AT_THE_END = "ml_experiment.record.model"
 _LOOK_EVERY_S = 0.02
 _REPORT_FROM_S = 20.0
 _REPORT_LIMIT_S = 120.0
@@ -80,7 +83,7 @@ class Supervisor:
     ) -> None:
         self._run = run
         self._companions = companions
-        self._lock = hold(run.owner_lock)
+        self._lock = _owned(run)
         self._kills_before = out_of_memory_kills()
         self._console = ConsoleCopy(run, stdout=stdout, stderr=stderr, goes_on=goes_on)
 
@@ -99,6 +102,7 @@ class Supervisor:
             until_end_event: Be content with the journal's ``ended`` event: the process
                 goes on with other things after this run.
         """
+        import_module(_NEEDED_AT_THE_END)  # now, while the job is starting
         journal = JournalReader(self._run.journal)
         pause = 0.002  # short runs are not kept waiting; long ones do not burn a core
         while not process.wait_a_moment(pause):
@@ -126,13 +130,27 @@ class Supervisor:
         write_group_report(self._run)
         close_run(self._run, outcome)
         pending = self._companions.finish_publishing()
-        if self._lock is not None:
-            self._lock.release()
+        self._lock.close()
         return Closed(outcome, pending)
+
+
+def _owned(run: RunDirectory) -> ExitStack:
+    """Say that this process looks after a run, until what is returned is closed."""
+    stack = ExitStack()
+    descriptor = hold_open(run.owner_lock)
+    if descriptor is not None:
+        stack.callback(os.close, descriptor)
+        return stack
+    lock = hold(run.owner_lock)  # which also knows what to do where there are no locks
+    if lock is not None:
+        stack.callback(lock.release)
+    return stack
 
 
 def close_run(run: RunDirectory, outcome: Outcome) -> None:
     """Write the record, then the outcome: a run with an outcome is complete."""
+    from ml_experiment.record.model import build_record, write_record
+
     run.order.unlink(missing_ok=True)
     write_record(run, build_record(run, outcome))
     write_outcome(run, outcome)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 from typing import IO, TYPE_CHECKING
 
 from ml_experiment.config.determinism import available_cpus, child_environment
@@ -171,7 +170,7 @@ class Waiting:
     ) -> None:
         self.drawn_seed: int | None = None
         if seed is None:
-            seed = self.drawn_seed = secrets.randbits(SEED_BITS)
+            seed = self.drawn_seed = int.from_bytes(os.urandom(SEED_BITS // 8))
         self.driver = WaitingDriver(cwd, environment, seed)
         self.publisher = WaitingPublisher(cwd, environment, urgent=group)
 

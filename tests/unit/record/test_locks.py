@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from ml_experiment.record.locks import hold, hold_for_child, is_free_within, is_held
+from ml_experiment.record.locks import hold, hold_open, is_free_within, is_held
 
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def test_a_lock_is_its_childs_until_the_child_is_gone(tmp_path: Path) -> None:
     """It needs no moment in which nobody holds it, and no clock."""
     path = tmp_path / "a.lock"
-    descriptor = hold_for_child(path, 0)
+    descriptor = hold_open(path, 0)
     assert descriptor is not None
     with subprocess.Popen(
         [sys.executable, "-c", "input()"],
@@ -41,9 +41,9 @@ def test_a_lock_that_another_holds_is_not_given_to_a_child(tmp_path: Path) -> No
     other = hold(path)
     assert other is not None
 
-    assert hold_for_child(path, 0.05) is None
+    assert hold_open(path, 0.05) is None
     other.release()
-    descriptor = hold_for_child(path, 0.05)
+    descriptor = hold_open(path, 0.05)
 
     assert descriptor is not None
     os.close(descriptor)
