@@ -31,7 +31,7 @@ DRAWN = [random.random(), np.random.rand(), np.random.default_rng().random()]
 def main():
     facts = {
         "drawn": [*DRAWN, random.random(), np.random.rand()],
-        "waited": sys.orig_argv[-1].startswith("--wait="),
+        "waited": any(each.startswith("--wait=") for each in sys.orig_argv),
         "environment": dict(os.environ),
         "argv": sys.argv,
         "path": sys.path,
@@ -126,6 +126,35 @@ def test_what_env_file_says_of_mlflow_reaches_the_job(facts: Folder) -> None:
     assert (facts.path / "elsewhere.db").exists()
 
 
+def test_what_a_script_does_before_it_imports_is_done_before(folder: Folder) -> None:
+    """NumPy is imported ahead only where nothing comes before it."""
+    folder.write(
+        "script.py",
+        "import sys\n"
+        "AHEAD = 'numpy' in sys.modules\n"
+        "import numpy as np\n"
+        "from ml_experiment import job\n\n\n"
+        "@job\ndef main():\n    return {'ahead': float(AHEAD)}\n",
+    )
+
+    done = folder.command("script.py")
+
+    assert done.returncode == 0, done.stderr
+    assert "ahead=0" in done.stderr
+
+
+def test_an_interpreter_that_expects_another_script_is_not_taken(
+    facts: Folder,
+) -> None:
+    """It may have imported what this one would not."""
+    facts.write("other.py", SCRIPT)
+
+    found = _facts(facts, "--name", "other.py", "script.py", "--seed", "7")
+
+    assert not found["waited"]
+    assert found["drawn"] == _facts(facts, "script.py", "--seed", "7")["drawn"]
+
+
 def test_each_run_has_a_seed_of_its_own(facts: Folder) -> None:
     """What is drawn beforehand is drawn anew for each command and for each script."""
     facts.write("other.py", SCRIPT)
@@ -158,7 +187,7 @@ def test_interpreter_that_dies_while_it_waits_is_replaced(facts: Folder) -> None
     while not killed and command.poll() is None and not facts.run_directories():
         for process in _of(facts):
             with contextlib.suppress(psutil.Error):
-                if process.cmdline()[-1].startswith("--wait="):
+                if any(each.startswith("--wait=") for each in process.cmdline()):
                     process.kill()
                     killed = True
         time.sleep(0.001)

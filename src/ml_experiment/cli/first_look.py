@@ -34,6 +34,9 @@ _COMPLETION = "_ML_EXPERIMENT_COMPLETE"
 _SEED = re.compile(
     r"^(?:[ {,]*\"seed\"|seed)\s*:\s*(\d+)\s*(?:[,}#].*)?$", re.MULTILINE
 )
+_SCRIPT = re.compile(
+    r"^(?:[ {,]*\"run\"|run)\s*:\s*[\[\-\s]*[\"']?([^\"'#,\[\]\n]+\.py)\b", re.MULTILINE
+)
 _GROUP = re.compile(r"^(?:[ {,]*\"kind\"|kind)\s*:\s*[\"']?group\b", re.MULTILINE)
 
 
@@ -53,6 +56,7 @@ def expect_run(words: Sequence[str]) -> Waiting | None:
         Path.cwd(),
         os.environ,
         seed=guessed_seed(words, config),
+        script=guessed_script(words, config, Path(file or "").parent),
         group=seems_group(words, config),
     )
 
@@ -79,6 +83,26 @@ def guessed_seed(words: Sequence[str], config: str) -> int | None:
         return None if given is None else int(given)
     except ValueError:
         return None  # it is refused later
+
+
+def guessed_script(words: Sequence[str], config: str, folder: Path) -> Path | None:
+    """Return the script that the command line or the config's text seem to name first.
+
+    Args:
+        words: The words of the command line.
+        config: Text of the config file.
+        folder: Where the config file lies.
+    """
+    given = [word for word in words if word.endswith(".py") and word[0] != "-"]
+    if not given:
+        found = _SCRIPT.search(config)
+        given = [] if found is None else [found[1]]
+    for text in given[:1]:
+        for place in (Path(), folder):
+            path = place / text
+            if path.is_file():
+                return path.parent.resolve() / path.name
+    return None
 
 
 def seems_group(words: Sequence[str], config: str) -> bool:

@@ -1,6 +1,6 @@
 """The driver: ``python -m ml_experiment.drive RUN_DIR`` runs a script as one run.
 
-With ``--wait=PIPE`` instead it gets ready, and is told its run later.
+With ``--wait=PIPE [SCRIPT]`` instead it gets ready, and is told its run later.
 
 The script is executed as Python itself would execute it: as ``__main__``, with its own
 folder first on ``sys.path``, and with nothing of this package in its way.
@@ -25,8 +25,13 @@ from ml_experiment.record.prepare import take_order
 _WAIT = "--wait="
 
 
-def main(word: str) -> None:
-    """Run the script of the order that lies in the run directory."""
+def main(word: str, script: str | None = None) -> None:
+    """Run the script of the order that lies in the run directory.
+
+    Args:
+        word: The run directory, or the pipe that will tell it.
+        script: The script that is likely to be run.
+    """
     # Says where the job was when it was told to end, also from inside native code, and
     # then lets the signal do what it always does.
     faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
@@ -34,7 +39,7 @@ def main(word: str) -> None:
     os.register_at_fork(after_in_child=_stay_silent)
     end_with_parent()
     if word.startswith(_WAIT):
-        told = wait_for_run(int(word.removeprefix(_WAIT)))
+        told = wait_for_run(int(word.removeprefix(_WAIT)), script)
         if told is None:
             return
         run = told
@@ -62,4 +67,4 @@ def _stay_silent() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -12,7 +12,9 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 
+from ml_experiment.drive.preload import preload
 from ml_experiment.record.directory import RunDirectory
 
 
@@ -33,7 +35,7 @@ def get_ready() -> None:
     gc.freeze()
 
 
-def wait_for_run(descriptor: int) -> RunDirectory | None:
+def wait_for_run(descriptor: int, script: str | None) -> RunDirectory | None:
     """Get ready, and return the run when it is there; ``None`` if none comes.
 
     Ctrl-C ends the process at once until then: nothing is lost, and an exception could be
@@ -41,10 +43,13 @@ def wait_for_run(descriptor: int) -> RunDirectory | None:
 
     Args:
         descriptor: Of the pipe that tells of the run in one line of JSON; it is closed.
+        script: The script that is likely to be run, and if it is told of a run, is;
+            ``None``: not known yet.
     """
     on_interrupt = signal.getsignal(signal.SIGINT)
     if on_interrupt is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    said = None if script is None else preload(Path(script))
     get_ready()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own form
     with os.fdopen(descriptor, "rb") as channel:
@@ -62,5 +67,8 @@ def wait_for_run(descriptor: int) -> RunDirectory | None:
         file = os.open(path, _APPEND, 0o644)
         os.dup2(file, stream.fileno())
         os.close(file)
+    if said is not None:
+        with said:
+            os.write(sys.stderr.fileno(), said.read())
     signal.signal(signal.SIGINT, on_interrupt)
     return run

@@ -58,7 +58,7 @@ def start_driver(
 
 
 def start_waiting_driver(
-    *, cwd: Path, environment: Mapping[str, str]
+    *, cwd: Path, environment: Mapping[str, str], script: Path | None
 ) -> tuple[subprocess.Popen[bytes], IO[bytes]]:
     """Start a driver before there is a run for it; it gets ready, and waits.
 
@@ -67,6 +67,7 @@ def start_waiting_driver(
     Args:
         cwd: Working directory of the job.
         environment: The whole environment of the job.
+        script: The script that it will run; ``None`` if that is not known yet.
 
     Returns:
         The process, and where it is told of its run.
@@ -75,7 +76,7 @@ def start_waiting_driver(
     channel = os.fdopen(writing, "wb")
     try:
         process = subprocess.Popen(
-            _driver(f"{WAIT}{reading}"),
+            [*_driver(f"{WAIT}{reading}"), *([] if script is None else [str(script)])],
             cwd=cwd,
             env=dict(environment),
             stdout=subprocess.DEVNULL,  # its streams are files of the run directory

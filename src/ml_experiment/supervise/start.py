@@ -148,7 +148,7 @@ def _waiting_driver(
     """Return the process that waits for a job, if there is one and it is fit for this."""
     if waiting is None or request.python is not None:
         return None
-    return waiting.driver.take(run, request.cwd, environment)
+    return waiting.driver.take(run, request.script, request.cwd, environment)
 
 
 def _exit_code(run: RunDirectory, request: Request, child: Child) -> int | None:

@@ -96,10 +96,18 @@ class WaitingDriver(_Waits):
         cwd: Working directory of the run to come.
         environment: The environment of the command.
         seed: The seed of the run, if the guess is right.
+        script: The script of the run, if the guess is right; ``None`` for none.
     """
 
-    def __init__(self, cwd: Path, environment: Mapping[str, str], seed: int) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        environment: Mapping[str, str],
+        seed: int,
+        script: Path | None,
+    ) -> None:
         self._cwd = cwd
+        self._script = script
         self._environment = driver_environment(
             child_environment(
                 seed=seed,
@@ -108,24 +116,32 @@ class WaitingDriver(_Waits):
                 current_env=environment,
             )
         )
-        super().__init__(*start_waiting_driver(cwd=cwd, environment=self._environment))
+        super().__init__(
+            *start_waiting_driver(cwd=cwd, environment=self._environment, script=script)
+        )
 
     def take(
-        self, run: RunDirectory, cwd: Path, environment: Mapping[str, str]
+        self,
+        run: RunDirectory,
+        script: Path,
+        cwd: Path,
+        environment: Mapping[str, str],
     ) -> subprocess.Popen[bytes] | None:
         """Return the process, which now drives ``run``.
 
         Args:
             run: A prepared run directory with an order in it.
+            script: The job's script.
             cwd: Working directory of the job.
             environment: The whole environment of the job.
 
         Returns:
-            ``None`` if the job must begin elsewhere, or with another environment: the
-            process is ended then.
+            ``None`` if it is another script, or the job must begin elsewhere or with
+            another environment: the process is ended then.
         """
         changed = self._changed(environment)
-        if cwd != self._cwd or not all(map(_is_read_later, changed)):
+        expected = cwd == self._cwd and self._script in {None, script}
+        if not expected or not all(map(_is_read_later, changed)):
             self.dismiss()
             return None
         order = json.dumps({"run": str(run.path), "environment": changed})
@@ -151,6 +167,7 @@ class Waiting:
         cwd: Working directory of the run to come.
         environment: The environment of the command.
         seed: The seed that the config seems to give; ``None`` for none.
+        script: The script that the run seems to have; ``None``: there is no telling.
         group: Whether it seems to be a group: its many trials are published while it
             goes on, where otherwise the job comes first.
 
@@ -166,12 +183,13 @@ class Waiting:
         environment: Mapping[str, str],
         *,
         seed: int | None,
+        script: Path | None,
         group: bool,
     ) -> None:
         self.drawn_seed: int | None = None
         if seed is None:
             seed = self.drawn_seed = int.from_bytes(os.urandom(SEED_BITS // 8))
-        self.driver = WaitingDriver(cwd, environment, seed)
+        self.driver = WaitingDriver(cwd, environment, seed, script)
         self.publisher = WaitingPublisher(cwd, environment, urgent=group)
 
     def dismiss(self) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from ml_experiment.cli.app import app
 from ml_experiment.cli.first_look import (
     COMMANDS,
     asks_for_run,
+    guessed_script,
     guessed_seed,
     seems_group,
 )
@@ -84,3 +87,40 @@ def test_seed_is_guessed(line: str, config: str, seed: int | None) -> None:
 def test_group_is_guessed(line: str, config: str, group: bool) -> None:
     """It is published while it goes on, and its publisher may not come last."""
     assert seems_group(line.split(), config) is group
+
+
+@pytest.mark.parametrize(
+    ("line", "config", "script"),
+    [
+        ("a.py", "", "a.py"),
+        ("--seed 3 a.py b.py", "", "a.py"),
+        ("none.py", "", None),
+        ("--config_file jobs/job.yaml", "run: a.py", "a.py"),
+        ("--config_file jobs/job.yaml", "run: c.py", "jobs/c.py"),
+        ("--config_file jobs/job.yaml", "run: 'a.py' # ours", "a.py"),
+        ("--config_file jobs/job.yaml", "run: [b.py, a.py]", "b.py"),
+        ("--config_file jobs/job.yaml", "run:\n  - b.py\n  - a.py", "b.py"),
+        ("--config_file jobs/job.yaml", "run: jobs/c.py", "jobs/c.py"),
+        ("--config_file jobs/job.yaml", "run: with space.py", "with space.py"),
+        ("--config_file jobs/job.json", '{\n  "run": "a.py"\n}', "a.py"),
+        ("--config_file jobs/job.json", '{"run": ["b.py"]}', "b.py"),
+        ("--config_file jobs/job.yaml", "name: a.py\nkind: job", None),
+        ("--config_file jobs/job.yaml b.py", "run: a.py", "b.py"),
+    ],
+)
+def test_script_is_guessed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    line: str,
+    config: str,
+    script: str | None,
+) -> None:
+    """The first one that is there, as the run will name it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobs").mkdir()
+    for name in ("a.py", "b.py", "jobs/c.py", "with space.py"):
+        (tmp_path / name).touch()
+
+    guessed = guessed_script(line.split(), config, Path("jobs"))
+
+    assert guessed == (None if script is None else tmp_path.resolve() / script)
