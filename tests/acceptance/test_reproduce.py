@@ -402,18 +402,24 @@ if __name__ == "__main__":
 
 def test_noise_that_is_measured_is_called_no_change(folder: Folder) -> None:
     """A number that no seed controls lies where the repetitions lie, or it does not."""
+    runs = folder.path.parent / "runs so far"
+    runs.mkdir()
     folder.write(
         "train.py",
-        """\
-import os
+        f"""\
+import pathlib
 
 from ml_experiment import job
+
+RUNS = pathlib.Path({str(runs)!r})
+NOISE = [0.5, 0.9, 0.1, 0.7, 0.3, 0.6, 0.8]
 
 
 @job
 def main():
-    noise = int.from_bytes(os.urandom(4), "big") / 2**32
-    return {"v": 1.0 + 1e-9 * noise}
+    number = len(list(RUNS.iterdir()))
+    (RUNS / str(number)).touch()
+    return {{"v": 1.0 + 1e-9 * NOISE[number]}}
 """,
     )
     run = recorded(folder)
