@@ -266,10 +266,23 @@ def published_ms(run: RunDirectory, skipped: int = 0) -> float:
         run: The group's run directory.
         skipped: How many trials are left out at the beginning.
     """
-    folders = (run.path / "trials").iterdir()
-    files = sorted(folder / "published.json" for folder in folders)
-    times = sorted(file.stat().st_mtime for file in files)[skipped:]
+    times = _published(run)[skipped:]
     return (times[-1] - times[0]) / (len(times) - 1) * 1000
+
+
+def _published(run: RunDirectory) -> list[float]:
+    """Return when each trial was published, in order; seconds since the epoch."""
+    folders = (run.path / "trials").iterdir()
+    files = [folder / "published.json" for folder in folders]
+    return sorted(file.stat().st_mtime for file in files)
+
+
+def whole_ms(run: RunDirectory) -> float:
+    """Return the milliseconds a trial from the first one's start to the last one published."""
+    events = read_journal(run.trial(0).journal)
+    began = next(event["time"] for event in events if event["event"] == "started")
+    times = _published(run)
+    return float((times[-1] - began) / len(times) * 1000)
 
 
 def executed_ms(run: RunDirectory) -> float:
@@ -294,7 +307,8 @@ def steady(bench: Bench) -> int:
     large = bench.keep_ours(many, MANY)[1]
     grown = True
     print(f"a trial of {MANY}, compared with one of {TRIALS}, sampler random")
-    for name, measure in (("published", published_ms), ("executed", executed_ms)):
+    measures = (("executed and published", whole_ms), ("executed", executed_ms))
+    for name, measure in measures:
         before = statistics.median(measure(run) for run in small)
         after = measure(large)
         within = after / before <= MOST_GROWTH
@@ -302,6 +316,11 @@ def steady(bench: Bench) -> int:
         ratio = f"ratio {after / before:.2f}, limit {MOST_GROWTH:g}"
         print(_verdict(said + ratio, within))
         grown = grown and within
+    # Of a hundred, most wait until MLflow is imported, and then come at one stroke.
+    paces = statistics.median(published_ms(run) for run in small), published_ms(large)
+    print(
+        f"  one is published {paces[1]:.1f} ms after another, of {TRIALS} {paces[0]:.1f}"
+    )
     tpe = many.replace("sampler: random", "sampler: tpe")
     began = time.perf_counter()
     whole = executed_ms(bench.keep_ours(tpe, MANY)[1])
