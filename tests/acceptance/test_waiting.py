@@ -143,6 +143,30 @@ def test_what_a_script_does_before_it_imports_is_done_before(folder: Folder) -> 
     assert "ahead=0" in done.stderr
 
 
+def test_a_broken_numpy_is_told_as_it_is(folder: Folder) -> None:
+    """What it says when it is imported once more in the same process is no help."""
+    packages = folder.path.parent / "packages"
+    packages.mkdir()
+    (packages / "numpy.py").write_text(
+        "import sys\n"
+        "tried = hasattr(sys, 'tried')\n"
+        "sys.tried = True\n"
+        "raise ImportError('cannot load ' + 'twice' if tried else 'built for another CPU')\n"
+    )
+    folder.write(
+        "script.py",
+        "import numpy\nfrom ml_experiment import job\n\n\n"
+        "@job\ndef main():\n    return {'loss': 1.0}\n",
+    )
+
+    done = folder.command("script.py", PYTHONPATH=str(packages))
+
+    assert done.returncode == 1
+    assert "built for another CPU" in done.stderr
+    assert "cannot load twice" not in done.stderr
+    assert "built for another CPU" in folder.record()["outcome"]["reason"]
+
+
 def test_an_interpreter_that_expects_another_script_is_not_taken(
     facts: Folder,
 ) -> None:

@@ -7,6 +7,7 @@ properly afterwards.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -97,11 +98,12 @@ def guessed_script(words: Sequence[str], config: str, folder: Path) -> Path | No
     if not given:
         found = _SCRIPT.search(config)
         given = [] if found is None else [found[1]]
-    for text in given[:1]:
-        for place in (Path(), folder):
-            path = place / text
-            if path.is_file():
-                return path.parent.resolve() / path.name
+    with contextlib.suppress(OSError):  # it is looked for again, and then told
+        for text in given[:1]:
+            for place in (Path(), folder):
+                path = place / text
+                if path.is_file():
+                    return path.parent.resolve() / path.name
     return None
 
 

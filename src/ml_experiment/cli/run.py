@@ -61,9 +61,8 @@ def run_scripts(options: Mapping[str, Any], waiting: Waiting | None) -> int:
         check_against_script(loaded, Path(script))
     given = config.model_fields_set
     if path is None:
-        given = (
-            given - {"name"} | overrides.keys()
-        )  # the script's own name is a stopgap
+        # The script's own name is a stopgap.
+        given = given - {"name"} | overrides.keys()
     configs = [completed(config, Path(script), given) for script in config.run]
     cwd = Path.cwd()
     environment = load_environment(cwd)

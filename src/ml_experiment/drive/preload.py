@@ -8,7 +8,6 @@ before these are, and what a script sets before an import must hold.
 from __future__ import annotations
 
 import ast
-import contextlib
 import importlib
 import os
 import sys
@@ -33,18 +32,22 @@ def preload(script: Path) -> IO[bytes] | None:
     Returns:
         What was written to standard error meanwhile, from its beginning; ``None`` if
         nothing was imported.
+
+    Raises:
+        Exception: It cannot be imported. This process should not try again: NumPy says
+            something else then.
     """
     if not imports_numpy_first(script):
         return None
     said = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
     before = os.dup(_STDERR)
     os.dup2(said.fileno(), _STDERR)
-    # What goes wrong goes wrong again in the script, where it is told.
-    with contextlib.suppress(Exception):
+    try:
         importlib.import_module(_AHEAD)
-    sys.stderr.flush()
-    os.dup2(before, _STDERR)
-    os.close(before)
+    finally:
+        sys.stderr.flush()
+        os.dup2(before, _STDERR)
+        os.close(before)
     said.seek(0)
     return said
 

@@ -49,7 +49,12 @@ def wait_for_run(descriptor: int, script: str | None) -> RunDirectory | None:
     on_interrupt = signal.getsignal(signal.SIGINT)
     if on_interrupt is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    said = None if script is None else preload(Path(script))
+    said = None
+    if script is not None:
+        try:
+            said = preload(Path(script))
+        except Exception:  # noqa: BLE001 - the script meets it, in a fresh interpreter
+            os.execv(sys.executable, sys.orig_argv[:-1])  # noqa: S606 - as it was started
     get_ready()
     os.set_inheritable(descriptor, False)  # noqa: FBT003 - the function's own form
     with os.fdopen(descriptor, "rb") as channel:

@@ -25,10 +25,8 @@ _LOOK_EVERY_S = 0.02
 
 def hold(path: Path) -> FileLock | None:
     """Take the lock until this process ends or releases it; ``None`` if it is taken."""
-    from filelock import (
-        FileLock,
-        Timeout,
-    )  # not for ``hold_open``: a run starts at once
+    # Here, as `hold_open` needs none of it: a run is to start at once.
+    from filelock import FileLock, Timeout
 
     lock = FileLock(path, is_singleton=False, thread_local=False)
     try:

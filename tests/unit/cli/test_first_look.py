@@ -106,6 +106,7 @@ def test_group_is_guessed(line: str, config: str, group: bool) -> None:
         ("--config_file jobs/job.json", '{"run": ["b.py"]}', "b.py"),
         ("--config_file jobs/job.yaml", "name: a.py\nkind: job", None),
         ("--config_file jobs/job.yaml b.py", "run: a.py", "b.py"),
+        (300 * "a" + ".py", "", None),
     ],
 )
 def test_script_is_guessed(

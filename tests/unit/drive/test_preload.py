@@ -84,11 +84,10 @@ def test_no_script(tmp_path: Path) -> None:
         ("import warnings; warnings.warn('old hardware')", "old hardware"),
         ("import os; os.write(2, b'from native code')", "from native code"),
         ("import sys; sys.stderr.write('half a line')", "half a line"),
-        ("raise RuntimeError('broken')", ""),
     ],
 )
 def test_what_it_says_is_kept(tmp_path: Path, numpy: str, said: str) -> None:
-    """For the console of the run; an error comes again when the script imports it."""
+    """For the console of the run."""
     (tmp_path / "packages").mkdir()
     (tmp_path / "packages" / "numpy.py").write_text(numpy)
     (tmp_path / "script.py").write_text("import numpy")
@@ -108,5 +107,4 @@ def test_what_it_says_is_kept(tmp_path: Path, numpy: str, said: str) -> None:
     )
 
     assert said in done.stdout
-    assert bool(done.stdout.strip()) == bool(said)
     assert done.stderr == "after\n"
