@@ -35,6 +35,7 @@ from side_by_side import Side, clean_environment, compare, program, seconds, wor
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -260,31 +261,36 @@ class Bench:
         return float(done.stdout) / trials * 1000
 
 
-def published_ms(run: RunDirectory, first: int = 0, last: int | None = None) -> float:
-    """Return the milliseconds from one trial published to the next.
-
-    Args:
-        run: The group's run directory.
-        first: Where to begin, in the order of publishing.
-        last: Where to end; negative from the end, ``None`` for the end.
-    """
+def published(run: RunDirectory) -> list[float]:
+    """Return when the trials were published, in this order, in seconds."""
     folders = (run.path / "trials").iterdir()
-    files = [folder / "published.json" for folder in folders]
-    times = sorted(file.stat().st_mtime for file in files)[first:last]
+    return sorted((folder / "published.json").stat().st_mtime for folder in folders)
+
+
+def executed(run: RunDirectory) -> list[float]:
+    """Return when the trials ended, in this order, in seconds."""
+    events = read_journal(run.journal)
+    return [event["time"] for event in events if event["event"] == "trial_ended"]
+
+
+def pace_ms(times: Sequence[float]) -> float:
+    """Return the milliseconds from one trial to the next."""
     return (times[-1] - times[0]) / (len(times) - 1) * 1000
 
 
-def executed_ms(run: RunDirectory) -> float:
-    """Return the milliseconds from the end of one trial to the end of the next."""
-    events = read_journal(run.journal)
-    times = [event["time"] for event in events if event["event"] == "trial_ended"]
-    return float((times[-1] - times[0]) / (len(times) - 1) * 1000)
+def while_executing(run: RunDirectory) -> list[float]:
+    """Return when those trials were published that were so before the last one ended.
+
+    What comes after has both cores to itself, and says nothing about growth.
+    """
+    end = executed(run)[-1]
+    return [time for time in published(run) if time <= end]
 
 
 def steady(bench: Bench) -> int:
     """Print what one more trial costs; return 1 if that is too much."""
     few = [bench.keep_ours(_CONFIG)[1] for _ in range(3)]
-    cost = statistics.median(published_ms(run, TRIALS // 5) for run in few)
+    cost = statistics.median(pace_ms(published(run)[TRIALS // 5 :]) for run in few)
     kept = cost <= MOST_MS_A_TRIAL
     print("one more trial, published")
     print(_verdict(f"  {cost:.1f} ms, limit {MOST_MS_A_TRIAL:g}", kept))
@@ -297,25 +303,27 @@ def steady(bench: Bench) -> int:
     grown = True
     print(f"a trial of {MANY}, compared with one of {TRIALS}, sampler random")
     # The first trials wait until MLflow is imported, and then come at one stroke.
-    early, late = (
-        published_ms(large, STRETCH, 2 * STRETCH),
-        published_ms(large, -STRETCH),
+    steadily = while_executing(large)
+    late, early = pace_ms(steadily[-STRETCH:]), pace_ms(steadily[STRETCH : 2 * STRETCH])
+    ended = (
+        pace_ms(executed(large)),
+        statistics.median(pace_ms(executed(run)) for run in small),
     )
-    executed = executed_ms(large), statistics.median(executed_ms(run) for run in small)
     for name, (after, before) in (
-        (f"published, its last {STRETCH} to its second {STRETCH}", (late, early)),
-        ("executed", executed),
+        (f"published meanwhile, last {STRETCH} to second {STRETCH}", (late, early)),
+        ("executed", ended),
     ):
         within = after / before <= MOST_GROWTH
         said = f"  {name}: {after:.1f} ms to {before:.1f} ms, "
         ratio = f"ratio {after / before:.2f}, limit {MOST_GROWTH:g}"
         print(_verdict(said + ratio, within))
         grown = grown and within
-    of_few = statistics.median(published_ms(run) for run in small)
-    print(f"  published: {published_ms(large):.1f} ms to {of_few:.1f} ms of a backlog")
+    of_few = statistics.median(pace_ms(published(run)) for run in small)
+    of_many = pace_ms(published(large))
+    print(f"  published: {of_many:.1f} ms to {of_few:.1f} ms of a backlog")
     tpe = many.replace("sampler: random", "sampler: tpe")
     began = time.perf_counter()
-    whole = executed_ms(bench.keep_ours(tpe, MANY)[1])
+    whole = pace_ms(executed(bench.keep_ours(tpe, MANY)[1]))
     asks = [bench.optunas_ask_ms(trials) for trials in (TRIALS, MANY)]
     print(
         f"  with tpe {whole:.1f} ms a trial of {MANY} "

@@ -8,12 +8,12 @@ from __future__ import annotations
 import gc
 import importlib
 import os
-import sys
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ml_experiment.errors import TrackingError
 from ml_experiment.tracking import sqlite
+from ml_experiment.tracking.fast_import import sparing_import
 from ml_experiment.tracking.faults import explain
 from ml_experiment.tracking.remembering import remember_experiments
 
@@ -34,7 +34,6 @@ _DEFAULTS = {
     "AWS_MAX_ATTEMPTS": "3",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
 }
-_OF_DATA = ("numpy", "pandas", "pyarrow")
 _FIRST_ANSWER_S = 8
 _LATER_ANSWER_S = 60
 _SLOWEST_UPLOAD_BYTES_PER_S = 500_000
@@ -93,31 +92,12 @@ def import_mlflow(settings: Settings) -> type[MlflowClient]:
         os.environ.setdefault(name, value)
     # A run that this process did not make is none of its business.
     os.environ.pop("MLFLOW_RUN_ID", None)
-    with _without_collecting(), _fast_import():
+    with _without_collecting(), sparing_import():
         from mlflow import MlflowClient
 
         if settings.is_database:
             importlib.import_module("mlflow.store.tracking.sqlalchemy_store")
     return MlflowClient
-
-
-@contextmanager
-def _fast_import() -> Iterator[None]:
-    """Import without the libraries of data, which nothing here needs.
-
-    MLflow imports them where they are there and does without where they are not, as its slim
-    distribution shows. They take nearly a third of the time.
-    """
-    hidden = []
-    if "mlflow" not in sys.modules:
-        hidden = [name for name in _OF_DATA if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
 
 
 @contextmanager
