@@ -244,6 +244,8 @@ def main(n):
         bytearray(1 << 31)
     if n == 5:
         os._exit(5)
+    if n == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
     return {'loss': n}
 """
 
@@ -252,10 +254,10 @@ def test_bad_trials_do_not_end_the_group(folder: Folder) -> None:
     """A hang, a crash, a lack of memory, an exception: each failed with its reason."""
     _write(
         folder,
-        num_trials=6,
+        num_trials=7,
         sampler="grid",
         timeout_per_trial=2,
-        param_space={"n": "range(0, 6)"},
+        param_space={"n": "range(0, 7)"},
     )
     folder.write("search.py", FAULTS)
 
@@ -278,6 +280,7 @@ def test_bad_trials_do_not_end_the_group(folder: Folder) -> None:
         3: "2",
         4: "MemoryError",
         5: "5",
+        6: "SIGKILL",
     }.items():
         assert word in ended[n][1]
     statuses = {

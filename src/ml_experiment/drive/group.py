@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.entry_point import check_parameters, from_signature
@@ -24,7 +25,8 @@ from ml_experiment.drive.recorded import RecordedGroup
 from ml_experiment.drive.trial_files import TrialFiles
 from ml_experiment.drive.trial_workers import workers_of
 from ml_experiment.errors import MlExperimentError
-from ml_experiment.executors.base import Broken
+from ml_experiment.executors.base import MOST_STARTS, Broken
+from ml_experiment.executors.deaths import killed_each_time
 from ml_experiment.executors.resources import plan_again, plan_workers
 from ml_experiment.search.messages import StudyDescription
 from ml_experiment.search.optuna_view import OptunaView
@@ -105,6 +107,7 @@ class GroupDriver:
             storage, f"{config.name} {manifest.run_id}", self._objective.directions
         )
         self._running: dict[int, Asked] = {}
+        self._kills: Counter[int] = Counter()
         self._sent = 0  # how many told trials the executor knows
 
     @property
@@ -203,11 +206,16 @@ class GroupDriver:
     def _take(self, ended: TrialResult | Broken) -> None:
         asked = self._running.pop(ended.number)
         if isinstance(ended, Broken):
-            # Killed from outside: nobody's fault, so it runs again as if nothing had been.
-            self._events.broken(ended)
-            self._order.give_back([asked])
-            self._order_again(asked)
-            return
+            self._kills[ended.number] += 1
+            if self._kills[ended.number] < MOST_STARTS:
+                # Killed from outside: nobody's fault, so it runs again as if nothing had
+                # been.
+                self._events.broken(ended)
+                self._order.give_back([asked])
+                self._order_again(asked)
+                return
+            task = asked.task(run_path="", params={}, told=())
+            ended = killed_each_time(task, ended)
         self._accept(ended, asked)
 
     def _advice(self, asked: Asked) -> Recorded | None:

@@ -15,7 +15,7 @@ from ml_experiment.drive.recorded import RecordedGroup, advice_of
 from ml_experiment.drive.trial_files import TrialFiles
 from ml_experiment.drive.trial_workers import workers_of
 from ml_experiment.errors import RecordError
-from ml_experiment.executors.base import Broken
+from ml_experiment.executors.base import MOST_STARTS, Broken
 from ml_experiment.executors.resources import plan_again
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.search.again import asked_again
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from ml_experiment.record.reproduction import Reproduction
     from ml_experiment.search.asked import Asked
     from ml_experiment.search.messages import TrialResult
-
-_MOST_STARTS = 20  # of a worker that is killed by somebody else
 
 
 class OneTrial:
@@ -122,7 +120,7 @@ class OneTrial:
             on_loaded=self._on_loaded,
         ) as executor:
             params = {**self._config.params, **asked.params}
-            for _ in range(_MOST_STARTS):
+            for _ in range(MOST_STARTS):
                 run = self._files.prepare(asked)
                 task = asked.task(
                     run_path=str(run.path),
@@ -138,7 +136,7 @@ class OneTrial:
                     break
                 self._events.broken(ended)
             else:
-                raise GroupFailedError(f"its worker was killed {_MOST_STARTS} times")
+                raise GroupFailedError(f"its worker was killed {MOST_STARTS} times")
         self._close(asked, settled(ended, len(self._objective.names)))
 
     def _close(self, asked: Asked, result: TrialResult) -> None:

@@ -62,11 +62,17 @@ class WorkerSetup:
     data: str | None = None
 
 
+# Somebody who kills workers by chance hardly ever meets the same trial so often; what is met
+# each time is the trial itself, or a kernel without memory that does not say so.
+MOST_STARTS = 10
+
+
 @dataclass(frozen=True, kw_only=True)
 class Broken:
     """A trial that has no result, through no fault of its own: run it again.
 
-    Its worker was killed from outside, by a signal that no program sends to itself.
+    Its worker was killed from outside, by a signal that programs hardly send to themselves.
+    If it happens ``MOST_STARTS`` times, the trial has failed.
 
     Attributes:
         number: Number of the trial.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
-from ml_experiment.executors.base import Broken
+from ml_experiment.executors.base import MOST_STARTS, Broken
 
 
 if TYPE_CHECKING:
     from ml_experiment.search.messages import TrialResult, TrialTask
 
-# A process that does something impossible gets these; all others come from somebody else.
+# A process that does something impossible, or set itself a timer, gets these; all others come
+# from somebody else.
 _NAMES = {
     signal.SIGSEGV: "segmentation fault",
     signal.SIGABRT: "aborted",
@@ -20,6 +21,9 @@ _NAMES = {
     signal.SIGILL: "illegal instruction",
     signal.SIGSYS: "forbidden system call",
     signal.SIGTRAP: "trap",
+    signal.SIGALRM: "alarm clock",
+    signal.SIGVTALRM: "alarm clock of CPU time",
+    signal.SIGPROF: "profiling timer",
     signal.SIGXCPU: "CPU time limit exceeded",
     signal.SIGXFSZ: "file size limit exceeded",
 }
@@ -84,6 +88,22 @@ def timed_out(task: TrialTask, *, seconds: float) -> TrialResult:
     )
 
 
+def killed_each_time(task: TrialTask, last: Broken) -> TrialResult:
+    """Return the result of a trial that was killed ``MOST_STARTS`` times.
+
+    Args:
+        task: The trial.
+        last: How it ended the last time.
+    """
+    return failed(
+        task,
+        reason=f"{last.reason} each of the {MOST_STARTS} times that it ran",
+        cause="crash",
+        seconds=last.seconds,
+        depends_on_time=True,
+    )
+
+
 def failed(
     task: TrialTask,
     *,
@@ -92,10 +112,7 @@ def failed(
     seconds: float,
     depends_on_time: bool = False,
 ) -> TrialResult:
-    """Return the result of a trial that could not return one itself.
-
-    Use it also for a ``Broken`` trial that is not run again; that depends on time.
-    """
+    """Return the result of a trial that could not return one itself."""
     from ml_experiment.search.replica import result_of
 
     return result_of(

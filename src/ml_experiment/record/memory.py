@@ -1,4 +1,4 @@
-"""See whether the kernel killed something for want of memory (Linux control groups)."""
+"""See whether the kernel killed something for want of memory (Linux)."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from pathlib import Path
 
 
 _KEY = "oom_kill"
+_OF_THE_MACHINE = Path("/proc/vmstat")
 
 
 def out_of_memory_kills() -> int:
     """Return how many processes of this control group the kernel has killed so far.
 
     It is the sum over the group's own counter in version 1 and version 2 of control
-    groups; 0 where there are none.
+    groups. Where there is none to be read, it is the counter of the whole machine; 0 if
+    that cannot be read either.
     """
-    total = 0
-    for path in _counters():
-        try:
-            text = path.read_text(encoding="ascii")
-        except OSError:
-            continue
-        for line in text.splitlines():
-            name, _, value = line.partition(" ")
-            if name == _KEY and value.isdigit():
-                total += int(value)
-    return total
+    counts = [count for path in _counters() for count in _kills_in(path)]
+    return sum(counts or _kills_in(_OF_THE_MACHINE))
+
+
+def _kills_in(path: Path) -> list[int]:
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return []
+    pairs = [line.split() for line in lines if line.startswith(f"{_KEY} ")]
+    return [int(words[1]) for words in pairs if words[1].isdigit()]
 
 
 def _counters() -> list[Path]:

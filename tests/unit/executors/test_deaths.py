@@ -10,7 +10,7 @@ from optuna.trial import TrialState, create_trial
 
 from ml_experiment.errors import ConfigError
 from ml_experiment.executors.base import Broken, executor_factory
-from ml_experiment.executors.deaths import describe_exit, judge_death
+from ml_experiment.executors.deaths import describe_exit, judge_death, killed_each_time
 from ml_experiment.executors.processes import ProcessExecutor
 from ml_experiment.search.messages import TrialResult, TrialTask
 
@@ -73,6 +73,28 @@ def test_a_crash_that_comes_of_itself_does_not_depend_on_time() -> None:
 
     assert isinstance(found, TrialResult)
     assert (found.cause, found.depends_on_time) == ("crash", False)
+
+
+def test_an_alarm_is_the_trials_own_doing() -> None:
+    """It set the timer itself, and sets it again when it is repeated."""
+    found = judge_death(TASK, -signal.SIGALRM, seconds=2.0, out_of_memory=False)
+
+    assert isinstance(found, TrialResult)
+    assert (found.cause, found.depends_on_time) == ("crash", False)
+
+
+def test_a_trial_that_is_killed_each_time_has_failed() -> None:
+    """Who kills by chance meets another trial; who kills this one may not next time."""
+    last = Broken(number=4, reason="killed (SIGKILL)", seconds=2.0)
+
+    found = killed_each_time(TASK, last)
+
+    assert (found.state, found.cause, found.depends_on_time) == (
+        "failed",
+        "crash",
+        True,
+    )
+    assert found.reason == "killed (SIGKILL) each of the 10 times that it ran"
 
 
 def test_executors_are_found_by_name() -> None:
