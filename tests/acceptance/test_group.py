@@ -391,3 +391,37 @@ def test_wrong_group_has_its_own_error(
     for word in said:
         assert word in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"param_space": {}, "params": {"n": 0}}, "param_space: is empty"),
+        (
+            {"sampler": {"name": "tpe", "warmth": 2}},
+            "sampler.warmth: tpe has no option",
+        ),
+        (
+            {"sampler": "grid", "param_space": {"n": "uniform(0, 1)"}},
+            "grid tries every",
+        ),
+        ({"pruner": "threshold"}, "threshold: lower or upper is needed"),
+    ],
+    ids=["empty space", "unknown option", "endless grid", "no threshold"],
+)
+def test_a_search_that_cannot_be_is_wrong_input(
+    folder: Folder, changes: dict[str, Any], words: str
+) -> None:
+    """Status 2 before the first trial; the run that was begun says why it failed."""
+    _write(folder, **{"param_space": {"n": "range(0, 6)"}, **changes})
+    folder.write("search.py", FAULTS)
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 2, done.stderr
+    assert words in done.stderr
+    outcome = folder.record()["outcome"]
+    assert outcome["status"] == "FAILED"
+    assert words in outcome["reason"]
+    (run,) = folder.run_directories()
+    assert not list((run / "trials").glob("*"))

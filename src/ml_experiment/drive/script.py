@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.drive.context import process_context
-from ml_experiment.errors import MlExperimentError, ScriptError
+from ml_experiment.errors import ConfigError, MlExperimentError, ScriptError
 from ml_experiment.worker import strip_own_frames
 
 
@@ -24,7 +24,8 @@ def run_script(path: str, launch: Launch | None = None) -> None:
     """Execute the script; if it does not call its job itself, call it.
 
     Leaves the process as Python would: status 0, the script's own, or 1 after a
-    traceback in which no frame of this package stands before the script's.
+    traceback in which no frame of this package stands before the script's; and 2 if the
+    config does not fit.
 
     Args:
         path: The script.
@@ -53,14 +54,17 @@ def run_script(path: str, launch: Launch | None = None) -> None:
 
 
 def _report_own(error: MlExperimentError) -> None:
-    """Print an error that the user's code made us raise: where it was, and what it is."""
+    """Print an error that the user's code made us raise: where it was, and what it is.
+
+    A config that turns out to be wrong only now is wrong input as well: status 2.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     package = str(Path(__file__).parent.parent)
     theirs = [frame for frame in frames if not frame.filename.startswith(package)]
     for frame in theirs[-1:]:
         sys.stderr.write(f'  File "{frame.filename}", line {frame.lineno}\n')
     sys.stderr.write(f"{type(error).__name__}: {error}\n")
-    raise SystemExit(1) from None
+    raise SystemExit(2 if isinstance(error, ConfigError) else 1) from None
 
 
 def _main_module(path: str, name: str | None) -> ModuleType:
