@@ -67,7 +67,15 @@ $(STAMPS)/demo $(STAMPS)/uhecr $(STAMPS)/test $(STAMPS)/check $(STAMPS)/docs: \
 
 install-demo: $(STAMPS)/demo
 install-uhecr: $(STAMPS)/uhecr
-install-test: $(STAMPS)/test
+# The validator of crates wants another Rich than we do.
+$(STAMPS)/validator: $(STAMPS)/test
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/validator
+	@$$(if test -e $(VENV)/bin/pip; then echo $(BIN)/python; else echo $(PYTHON); fi) \
+		-m pip --python $(VENV)/validator/bin/python install -qq \
+		--constraint constraints.txt rocrate-validator
+	@touch $@
+
+install-test: $(STAMPS)/test $(STAMPS)/validator
 install-check: $(STAMPS)/check
 install-docs: $(STAMPS)/docs
 
