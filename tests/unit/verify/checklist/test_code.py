@@ -61,8 +61,10 @@ BAD = [
         "xs = [C * len(x) for x in set('abc')]\nprint(*xs[1:])\nC = xs[0]",
     ),
     ("set-order", "", "C = list(set('abc'))[0]"),
+    ("set-order", "", "for x in {'a', 'b'}:\n    print(x)"),
     ("set-order", "", "names = set('abc')\nfor n, x in enumerate(names):\n    C += n"),
     ("file-order", "import os", "for f in os.listdir('.'):\n    C += len(f)"),
+    ("file-order", "import os", "for f in os.listdir('.'):\n    print(f)"),
     ("file-order", "from glob import glob as g", "C = [len(f) for f in g('*.csv')]"),
     ("file-order", "from pathlib import Path", "C = next(Path('.').iterdir())"),
     (
