@@ -72,7 +72,7 @@ $(STAMPS)/validator: $(STAMPS)/test
 	@$(BIN)/python -m venv --clear --without-pip $(VENV)/validator
 	@$$(if test -e $(VENV)/bin/pip; then echo $(BIN)/python; else echo $(PYTHON); fi) \
 		-m pip --python $(VENV)/validator/bin/python install -qq \
-		--constraint constraints.txt rocrate-validator
+		--constraint constraints.txt roc-validator
 	@touch $@
 
 install-test: $(STAMPS)/test $(STAMPS)/validator

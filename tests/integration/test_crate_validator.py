@@ -1,6 +1,6 @@
 """The validator of RO-Crate finds nothing that the profiles demand and a crate lacks.
 
-It is ``rocrate-validator``, which wants another release of Rich than we do: `make test` gives
+It is ``roc-validator``, which wants another release of Rich than we do: `make test` gives
 it an environment of its own, beside that of the tests.
 """
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from ml_experiment.capture.targets import installed_elsewhere
+
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -26,7 +28,8 @@ def _library_roots() -> tuple[str, ...]:
     own = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
     roots |= {own, os.path.dirname(os.__file__)}  # noqa: PTH120 - no pathlib on this path
     resolved = {os.path.realpath(root) for root in roots if root}
-    return tuple(root + os.sep for root in resolved | {r for r in roots if r})
+    folders = (root + os.sep for root in resolved | {r for r in roots if r})
+    return (*folders, *installed_elsewhere())
 
 
 _ROOTS = _library_roots()

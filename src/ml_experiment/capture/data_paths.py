@@ -7,6 +7,8 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
+from ml_experiment.capture.targets import installed_elsewhere
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +75,7 @@ class PathFilter:
     def __init__(self, ignore: Iterable[Path] = ()) -> None:
         ignored = {os.path.abspath(path) for path in ignore}  # noqa: PTH100
         self._ignored_files = frozenset(ignored)
+        self._packages = installed_elsewhere()
         standard = {os.path.dirname(os.__file__)}  # noqa: PTH120
         standard |= {os.path.realpath(path) for path in standard}
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -117,7 +120,7 @@ class PathFilter:
         """Return whether an absolute path may be data; it may not be a regular file."""
         if path.endswith(_CODE):
             return False
-        if any(part in path for part in _SITE):
+        if any(part in path for part in _SITE) or path.startswith(self._packages):
             return _is_packaged_data(path)
         if path.startswith(self._ignored_folders) or path in self._ignored_files:
             return False

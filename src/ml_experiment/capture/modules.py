@@ -8,6 +8,8 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
+from ml_experiment.capture.targets import installed_elsewhere
+
 
 def _installed_roots() -> tuple[str, ...]:
     """Return the folders whose modules come with Python or from an index."""
@@ -17,7 +19,8 @@ def _installed_roots() -> tuple[str, ...]:
         path for path in sys.path if path.endswith(("site-packages", "dist-packages"))
     }
     roots.add(str(Path(__file__).parent.parent))  # this package, also when editable
-    return tuple(os.path.realpath(root) + os.sep for root in roots if root)
+    resolved = (os.path.realpath(root) + os.sep for root in roots if root)
+    return (*resolved, *installed_elsewhere())
 
 
 @cache
