@@ -393,6 +393,24 @@ def test_wrong_group_has_its_own_error(
     assert "Traceback" not in done.stderr
 
 
+def test_an_interrupted_group_says_how_to_go_on(folder: Folder) -> None:
+    """Ctrl-C shows no traceback of a driver that only waits, but the command to type next."""
+    _write(folder, num_trials=500)
+    errors = folder.path / "errors.txt"
+    with errors.open("wb") as stream:
+        command = folder.start("--config_file", "group.json", stderr=stream)
+        while not list(folder.path.glob(".ml_experiment/runs/*/trials/*/result.json")):
+            assert command.poll() is None
+            time.sleep(0.01)
+        os.killpg(command.pid, signal.SIGINT)
+        status = command.wait(60)
+
+    said = errors.read_text()
+    assert status == 130
+    assert "Traceback" not in said
+    assert said.rstrip().endswith("--config_file group.json --resume  goes on with it")
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

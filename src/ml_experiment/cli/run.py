@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import time
 from dataclasses import dataclass
@@ -112,6 +113,8 @@ def _run_one(
     for display in shown:
         display.finish()
     _say_how_it_ended(run, closed, time.monotonic() - began)
+    if closed.outcome.status == "KILLED" and run.path.exists():
+        _say_how_to_go_on(request)
     return exit_status(closed)
 
 
@@ -205,6 +208,13 @@ def _say_how_it_ended(run: RunDirectory, closed: Closed, seconds: float) -> None
         print("  removed, as @job(delete_if_failed=True) asks", file=sys.stderr)
     if deleted and closed.pending is None:
         run.remove()
+
+
+def _say_how_to_go_on(request: Request) -> None:
+    if request.config.kind is JobTypes.GROUP:
+        more = [] if "--resume" in request.command else ["--resume"]
+        words = shlex.join([*request.command, *more])
+        print(f"  {words}  goes on with it", file=sys.stderr)
 
 
 def _say_what_was_left(scripts: list[str]) -> None:

@@ -39,6 +39,7 @@ class ProcessContext:
         calls: How many runs this process has started itself.
         repeats: The earlier run that is to be repeated here, and nothing else.
         rehearses: What runs now came before that run, and is not recorded.
+        searches: A group is being driven, and no code of the user's runs here.
     """
 
     def __init__(self) -> None:
@@ -52,6 +53,7 @@ class ProcessContext:
         self.calls = 0
         self.repeats: Reproduction | None = None
         self.rehearses = False
+        self.searches = False
         self._installed = False
         self._active_pid: int | None = None
 

@@ -90,6 +90,7 @@ def _run_group(
             # From here on it is Optuna that seeds and opens, and no code of the user's.
             context.data.stop()
             stack.enter_context(context.control.observations.quiet())
+            context.searches = True
 
         def drive() -> None:
             repeats = context.repeats
@@ -136,6 +137,7 @@ def _run_group(
             ),
             drive,
         )
+        context.searches = False
         return driver[0].best
 
 

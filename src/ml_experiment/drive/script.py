@@ -45,7 +45,9 @@ def run_script(path: str, launch: Launch | None = None) -> None:
         _report_own(error)
     except (Exception, KeyboardInterrupt) as error:
         strip_own_frames(error)
-        sys.excepthook(type(error), error, error.__traceback__)
+        # An interrupted search was waiting, in code that is not the user's.
+        if not (isinstance(error, KeyboardInterrupt) and process_context().searches):
+            sys.excepthook(type(error), error, error.__traceback__)
         if isinstance(error, KeyboardInterrupt):
             # The interpreter now ends itself by SIGINT, as shells expect it to.
             sys.excepthook = lambda *_: None
