@@ -11,6 +11,7 @@ import re
 import sys
 from typing import Any
 
+from ml_experiment.capture.targets import installed_elsewhere
 from ml_experiment.config.determinism import SWITCHES
 
 
@@ -46,12 +47,14 @@ def imported_packages() -> list[str]:
     Python's own are not among them, nor the user's.
     """
     found = []
+    elsewhere = installed_elsewhere()
     for name, module in list(sys.modules.items()):
         if "." in name:
             continue
         spec = getattr(module, "__spec__", None)
         places = [getattr(spec, "origin", None), getattr(module, "__file__", None)]
         places += list(getattr(module, "__path__", ()))[:1]  # of a namespace package
-        if any(isinstance(p, str) and _SITE.search(p) for p in places):
+        paths = [each for each in places if isinstance(each, str)]
+        if any(_SITE.search(path) or path.startswith(elsewhere) for path in paths):
             found.append(name)
     return sorted(found)

@@ -23,8 +23,10 @@ ASKED = """\
 import mine, single, tool
 from ml_experiment.capture.callsite import is_user_file
 from ml_experiment.capture.data_paths import PathFilter
+from ml_experiment.capture.determinism import imported_packages
 from ml_experiment.capture.modules import local_modules
 print(sorted(local_modules()))
+print([name for name in ('mine', 'single', 'tool') if name in imported_packages()])
 print([is_user_file(module.__file__) for module in (mine, single, tool)])
 files = [tool.__file__.replace('__init__.py', name) for name in ('table.css', 'a.csv')]
 files.append(mine.__file__.replace('mine.py', 'mine.css'))
@@ -65,6 +67,7 @@ def test_packages_are_not_the_users_code(folder: Path, *, linked: bool) -> None:
     )
     assert done.stdout.splitlines() == [
         "['mine']",
+        "['single', 'tool']",
         "[True, False, False]",
         "[False, True, True]",
     ], done.stderr
