@@ -132,7 +132,11 @@ group_fields = st.tuples(
         {"kind": st.just("group"), "num_trials": st.integers(1, 1000)},
         optional={
             "param_space": spaces,
-            "metric": names | _metrics | st.lists(_metrics, min_size=1, max_size=3),
+            "metric": names
+            | _metrics
+            | st.lists(
+                _metrics, min_size=1, max_size=3, unique_by=lambda each: each["name"]
+            ),
             "sampler": st.sampled_from([each.value for each in SamplerEnum])
             | st.fixed_dictionaries(
                 {"name": st.just("TPE")}, optional={"n_startup_trials": integers}

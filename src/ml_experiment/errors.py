@@ -83,6 +83,10 @@ class ResultError(MlExperimentError, TypeError):
     """The job's function returned something that cannot be recorded."""
 
 
+class MissingMetricError(ResultError):
+    """What a trial returned has not the metric that its group optimises."""
+
+
 class NoCurrentTrialError(MlExperimentError):
     """``Trial.get_current()`` was called where no trial is running."""
 

@@ -10,12 +10,14 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ml_experiment.capture.callsite import is_user_file
 from ml_experiment.capture.results import Collector, split_result
-from ml_experiment.errors import ResultError
+from ml_experiment.errors import MlExperimentError, ResultError
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from ml_experiment.callbacks.dispatch import CallbackDispatcher
     from ml_experiment.config.models import JobConfig
@@ -163,18 +165,43 @@ def user_traceback(failure: BaseException) -> str:
 
 
 def strip_own_frames(failure: BaseException) -> None:
-    """Drop this package's frames from an exception's traceback, if others are left."""
-    frames = []
-    frame = failure.__traceback__
-    while frame is not None:
-        if not _is_own(frame.tb_frame.f_globals.get("__name__", "")):
-            frames.append(frame)
-        frame = frame.tb_next
+    """Drop this package's frames from an exception's traceback, if others are left.
+
+    What Python's library does between two of them goes as well. An error of this package
+    in which no line of the user's is left has no traceback: it would explain nothing.
+    """
+    frames = _others(failure.__traceback__)
+    if isinstance(failure, MlExperimentError) and not any(map(_is_users, frames)):
+        failure.__traceback__ = None
+        return
     if not frames:
         return
     for this, following in zip(frames, [*frames[1:], None], strict=True):
         this.tb_next = following
     failure.__traceback__ = frames[0]
+
+
+def _others(frame: TracebackType | None) -> list[TracebackType]:
+    """Return the frames that are neither this package's, nor a library's between two."""
+    kept: list[TracebackType] = []
+    between: list[TracebackType] = []
+    after_own = False
+    while frame is not None:
+        if _is_own(frame.tb_frame.f_globals.get("__name__", "")):
+            if not after_own:
+                kept += between
+            between, after_own = [], True
+        elif _is_users(frame):
+            kept += [*between, frame]
+            between, after_own = [], False
+        else:
+            between.append(frame)
+        frame = frame.tb_next
+    return kept + between
+
+
+def _is_users(frame: TracebackType) -> bool:
+    return is_user_file(frame.tb_frame.f_code.co_filename)
 
 
 def _is_own(module: str) -> bool:

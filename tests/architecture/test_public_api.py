@@ -49,6 +49,7 @@ ERRORS = {
     "NoCurrentTrialError",
     "ParameterError",
     "RecordError",
+    "MissingMetricError",
     "ResultError",
     "RetiredFrameworkError",
     "RunNotFoundError",

@@ -10,10 +10,12 @@ import glob
 import hashlib
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ml_experiment.capture.data_paths import PathFilter
 from ml_experiment.capture.packages import owner_of
 from ml_experiment.record.directory import write_atomically
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 LISTED = 1000
 _SITE_MARKS = ("/site-packages/", "/dist-packages/")
+_NANOSECONDS = 1_000_000_000
 
 
 @dataclass
@@ -71,11 +74,16 @@ class _State:
 class DataFiles:
     """Collects the data files of a run and digests them.
 
+    A file that has come about while the run went on is the run's own, and no input of it,
+    even if it was not seen how: native code writes files, and so do other programs. It is
+    listed by its path alone. What libraries have downloaded is an input nevertheless.
+
     Args:
         cwd: Working directory of the run.
         patterns: Globs that the config declares as data, relative to ``cwd``.
         cache: Of digests.
         ignore: Folders whose files are none of the user's data.
+        began: When the run began, in seconds since the epoch.
     """
 
     def __init__(
@@ -84,6 +92,8 @@ class DataFiles:
         patterns: Iterable[str],
         cache: DigestCache,
         ignore: Iterable[Path] = (),
+        *,
+        began: float,
     ) -> None:
         self._cwd = cwd
         self._patterns = list(patterns)
@@ -92,6 +102,8 @@ class DataFiles:
         self._files: dict[str, DataFile] = {}
         self._states: dict[str, _State] = {}
         self._unmatched: list[str] = []
+        self._began_ns = int(began * _NANOSECONDS)
+        self._made: set[str] = set()
         self.changed = True
 
     def add_opened(self, event: Mapping[str, Any]) -> None:
@@ -102,9 +114,20 @@ class DataFiles:
         if known is not None:
             known.source = "opened"
             known.changed_since_read |= state != self._states[path]
+        elif self._is_made(path, state, float(event.get("time") or time.time())):
+            self._made.add(path)
         else:
             self._add(path, state, "opened")
         self.changed = True
+
+    def _is_made(self, path: str, state: _State, read: float) -> bool:
+        """Return whether a file was written between the run's beginning and its reading.
+
+        A time that lies in the future is one of another clock, and says nothing.
+        """
+        latest = int((read + 1) * _NANOSECONDS)
+        during = self._began_ns < state.mtime_ns <= latest
+        return during and not PathFilter.is_download(path)
 
     def add_declared(self) -> None:
         """Digest the files that the config declares and that are there now."""
@@ -196,6 +219,8 @@ class DataFiles:
             "bytes": sum(file.size for file in files),
             "digest": combined_digest(files),
         }
+        if self._made:
+            document["made_by_run"] = sorted(self._made)[:LISTED]
         if self._unmatched:
             document["unmatched"] = list(self._unmatched)
         if len(files) > LISTED:

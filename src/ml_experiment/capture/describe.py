@@ -71,6 +71,7 @@ class Description:
             _patterns(manifest),
             self._cache,
             ignore=[home],
+            began=float(str(manifest.get("created") or time.time())),
         )
         self._software: Document = {}
         self._next_data = 0.0
@@ -193,7 +194,7 @@ def _project(run: RunDirectory, manifest: Document) -> Project:
         config_file=None if config is None else cwd / str(config),
         run_home=run.path.parent.parent,
         root=None if root is None else Path(str(root)),
-        began=float(str(manifest.get("created") or 0.0)),
+        began=float(str(manifest.get("created") or time.time())),
     )
 
 

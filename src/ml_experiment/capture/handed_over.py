@@ -77,8 +77,22 @@ def _inside(name: str, item: Any) -> list[tuple[str, Any]]:
         return [(name, value) for value in item[:_NODES]]
     attributes = getattr(item, "__dict__", None)
     if type(attributes) is dict and not isinstance(item, type) and not callable(item):
-        return list(attributes.items())[:_NODES]
+        named = list(attributes.items())[:_NODES]
+        return _as_given(named) if hasattr(type(item), "get_params") else named
     return []
+
+
+def _as_given(attributes: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Leave out what ``fit`` made of an estimator of scikit-learn's kind.
+
+    By its conventions the parameters have plain names; ``fit`` writes ``_name`` and
+    ``name_``, a number drawn for its own use among them.
+    """
+    return [
+        (name, value)
+        for name, value in attributes
+        if not name.startswith("_") and not name.endswith("_")
+    ]
 
 
 def _same(item: Any, value: Any) -> bool:

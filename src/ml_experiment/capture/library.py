@@ -59,6 +59,7 @@ class LibraryControl(ABC):
         self._seeded_by_user = False
         self._users_state: State | None = None
         self._ran = False
+        self._fresh: State | None = None
         self._generators: list[tuple[Any, str]] = []
         self._known: set[int] = set()
         self.deterministic = "warn"
@@ -171,7 +172,16 @@ class LibraryControl(ABC):
             self._generators, self._known = [], set()
             self.start_state = self.derived_seed = None
             self.origin = self._start(force=force, goes_on=goes_on)
+            self._fresh = self.global_state() if self.origin == "derived" else None
         self._seeded_by_user = False
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether nobody has drawn from the global generator since the run began.
+
+        What was drawn before does not count: imports of libraries do that all the time.
+        """
+        return self._fresh is not None and self.global_state() == self._fresh
 
     def _settle(self, *, goes_on: bool) -> None:
         """Let settings and generators begin as the script's import has left them."""

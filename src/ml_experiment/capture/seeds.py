@@ -179,6 +179,7 @@ class RandomnessControl:
                 "end_states": {
                     item.name: digest(item.global_state()) for item in loaded
                 },
+                "untouched": [item.name for item in loaded if item.is_untouched],
                 "generators": {
                     item.name: states
                     for item in loaded

@@ -210,6 +210,19 @@ class GroupConfig(JobConfig):
     max_failures: Count | None = None
     storage: SomeText | None = None
 
+    @field_validator("metric", mode="after")
+    @classmethod
+    def _check_metric(cls, value: Metric | list[Metric] | None) -> object:
+        names: set[str] = set()
+        for number, each in enumerate(value if isinstance(value, list) else ()):
+            if each.name in names:
+                raise refused(
+                    f"got {shown(each.name)} a second time; each metric is optimised once",
+                    path=(number,),
+                )
+            names.add(each.name)
+        return value
+
 
 _CLASSES: dict[JobTypes, type[JobConfig]] = {
     JobTypes.JOB: JobConfig,

@@ -17,6 +17,7 @@ so a reader sees the old one or the new one, never half of one.
         artifacts/<name>/   what ``main`` gave as artifacts
         requirements.txt    installable: ``pip install -r``
         outcome.json        how it ended; written once, by whoever closed the run
+        result.json         of a trial: what the search was told of it
         record.json         the eight aspects, made when the run is closed
         report.html         of a group: figures, and a table of its trials
         comparison.json     of a run that repeats an earlier one: what is the same
@@ -51,10 +52,11 @@ _IGNORE_EVERYTHING = "# Made by ml-experiment.\n*\n"
 def new_run_id() -> str:
     """Return an identifier that sorts by time and is unique: ``20260131-235959-1231a2b``.
 
-    It is date, time, and then three digits of milliseconds and four random ones.
+    It is date, time, and then three digits of milliseconds and four random ones. The time
+    is UTC: that of a place goes back once a year, and another place has another.
     """
     now = time.time()
-    stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(now))
+    stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime(now))
     return f"{stamp}-{int(now * 1000) % 1000:03d}{secrets.token_hex(2)}"
 
 
@@ -100,7 +102,7 @@ def read_json(path: Path) -> dict[str, object] | None:
         value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not JSON: {error}") from error
     if not isinstance(value, dict):
         raise RecordError(f"{path}: expected a JSON object, got {type(value).__name__}")
@@ -127,6 +129,7 @@ class RunDirectory:
         self.artifacts = self.path / "artifacts"
         self.requirements = self.path / "requirements.txt"
         self.outcome = self.path / "outcome.json"
+        self.result = self.path / "result.json"
         self.record = self.path / "record.json"
         self.report = self.path / "report.html"
         self.comparison = self.path / "comparison.json"

@@ -128,7 +128,7 @@ class JournalReader:
             self.offset += len(line)
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue  # a line torn by a full disk; the ones after it still count
             if isinstance(event, dict):
                 yield event

@@ -25,8 +25,8 @@ def _kills_in(path: Path) -> list[int]:
         lines = path.read_text(encoding="ascii").splitlines()
     except OSError:
         return []
-    pairs = [line.split() for line in lines if line.startswith(f"{_KEY} ")]
-    return [int(words[1]) for words in pairs if words[1].isdigit()]
+    pairs = [line.partition(" ") for line in lines]
+    return [int(count) for name, _, count in pairs if name == _KEY and count.isdigit()]
 
 
 def _counters() -> list[Path]:

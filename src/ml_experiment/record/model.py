@@ -157,8 +157,9 @@ def _preprocessing(evidence: _Evidence) -> Aspect:
             for event in evidence.of_kind("loaded")
         ],
     }
-    modules = len(code["modules"])
-    return _recorded(f"the script and {counted(modules, 'local module')}", details)
+    modules = len(code["modules"].keys() - {"__main__"})
+    beside = f" and {counted(modules, 'local module')}" if modules else ""
+    return _recorded(f"the script{beside}", details)
 
 
 def _split(evidence: _Evidence) -> Aspect:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json, write_json
 
 
@@ -46,6 +47,16 @@ def write_outcome(run: RunDirectory, outcome: Outcome) -> None:
 
 
 def read_outcome(run: RunDirectory) -> Outcome | None:
-    """Return the outcome, or ``None`` while the run is open."""
+    """Return the outcome, or ``None`` while the run is open.
+
+    Raises:
+        RecordError: What is there is no outcome.
+    """
     document: dict[str, Any] | None = read_json(run.outcome)
-    return None if document is None else Outcome(**document)
+    if document is None:
+        return None
+    known = {item.name for item in fields(Outcome)}
+    try:
+        return Outcome(**{key: document[key] for key in document.keys() & known})
+    except TypeError as error:
+        raise RecordError(f"{run.outcome}: {error}") from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ml_experiment.errors import RecordError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Launch:
@@ -73,10 +75,19 @@ class Reproduction:
 
 
 def launch_from(document: dict[str, Any] | None) -> Launch | None:
-    """Return the launch of which ``dataclasses.asdict`` made ``document``."""
+    """Return the launch of which ``dataclasses.asdict`` made ``document``.
+
+    Raises:
+        RecordError: It is of something else.
+    """
     if document is None:
         return None
-    return Launch(**document | {"argv": tuple(document.get("argv") or ())})
+    try:
+        return Launch(**document | {"argv": tuple(document.get("argv") or ())})
+    except (AttributeError, TypeError) as error:
+        raise RecordError(
+            f"the manifest does not say how the script was started: launch: {error}"
+        ) from error
 
 
 def reproduction_from(document: dict[str, Any] | None) -> Reproduction | None:

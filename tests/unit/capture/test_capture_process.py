@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PARTS = ("source", "hardware", "software", "data")
+_BEFORE = 1_600_000_000  # seconds since the epoch; before any run
 
 
 class Capture:
@@ -39,6 +40,7 @@ class Capture:
             "script": str(self.project / "train.py"),
             "cwd": str(self.project),
             "data": [],
+            "created": time.time(),
             "log_system_info": True,
         }
         write_json(self.run.manifest, self.manifest | manifest)
@@ -101,6 +103,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Capture]]:
         capture.close()
 
 
+def _data(path: Path) -> Path:
+    """Write a file as one that was there before the run."""
+    path.write_text("1,2\n")
+    os.utime(path, (_BEFORE, _BEFORE))
+    return path
+
+
 def test_every_part_is_there_when_the_run_is_over(
     start: Callable[..., Capture],
 ) -> None:
@@ -127,8 +136,7 @@ def test_files_are_digested_while_the_run_goes_on(
 ) -> None:
     """A file that is deleted later has its digest already."""
     capture = start()
-    path = capture.project / "train.csv"
-    path.write_text("1,2\n")
+    path = _data(capture.project / "train.csv")
     capture.opened(path)
     capture.wait_for(lambda: (capture.part("data") or {}).get("count"))
 
@@ -146,9 +154,7 @@ def test_many_files_are_taken_in_quickly(start: Callable[..., Capture]) -> None:
     folder = capture.project / "images"
     folder.mkdir()
     for number in range(20_000):
-        path = folder / str(number)
-        path.touch()
-        capture.opened(path)
+        capture.opened(_data(folder / str(number)))
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
 
     capture.finish()
@@ -162,8 +168,7 @@ def test_the_last_words_of_the_journal_are_heard(start: Callable[..., Capture]) 
     """What was read right before the end is digested after it."""
     capture = start()
     capture.wait_for(lambda: capture.part("data"))
-    path = capture.project / "late.csv"
-    path.write_text("1,2\n")
+    path = _data(capture.project / "late.csv")
 
     capture.opened(path)
     capture.finish()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.capture.data_part import LISTED, DataFiles
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def _files(cwd: Path, patterns: Sequence[str] = ()) -> DataFiles:
-    return DataFiles(cwd, patterns, DigestCache(None), ignore=[cwd / ".ml_experiment"])
+    ignore = [cwd / ".ml_experiment"]
+    # In ten seconds: all files here are from before the run.
+    began = time.time() + 10
+    return DataFiles(cwd, patterns, DigestCache(None), ignore=ignore, began=began)
 
 
 def _event(path: Path) -> dict[str, Any]:
@@ -60,6 +64,27 @@ def test_an_opened_file_has_size_digest_and_relative_path(tmp_path: Path) -> Non
         }
     ]
     assert (part["count"], part["bytes"]) == (1, 4)
+
+
+def test_what_was_written_while_the_run_went_on_is_its_own(tmp_path: Path) -> None:
+    """Native code and other programs write files unseen; a download is data all the same."""
+    began = time.time() - 100
+    names = ("model.json", "scikit_learn_data/set.csv", "before.csv", "future.csv")
+    paths = [_write(tmp_path / name) for name in names]
+    os.utime(paths[2], (began - 10, began - 10))
+    os.utime(paths[3], (began + 10_000, began + 10_000))  # of another clock
+    files = DataFiles(tmp_path, ["later.*"], DigestCache(None), began=began)
+    _write(tmp_path / "later.csv")
+
+    for path in paths:
+        files.add_opened(_event(path) | {"time": time.time()})
+    files.finish()
+    part = _part(files, tmp_path)
+
+    assert sorted(item["relative"] for item in part["files"]) == [
+        *("before.csv", "future.csv", "later.csv", "scikit_learn_data/set.csv")
+    ]
+    assert part["made_by_run"] == [str(paths[0])]
 
 
 def test_declared_files_are_found_by_glob_and_folder(tmp_path: Path) -> None:

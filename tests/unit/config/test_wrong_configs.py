@@ -215,6 +215,12 @@ TABLE = {
         "metric[1].direction",
         ("minimize",),
     ),
+    "metric twice": Wrong(
+        GROUP + "metric:\n- a\n- b\n- name: a\n  direction: maximize\n",
+        8,
+        "metric[2]",
+        ("got 'a' a second time", "once"),
+    ),
     "metric is a number": Wrong(GROUP + "metric: 1\n", 5, "metric", ("got 1",)),
     "sampler": Wrong(
         GROUP + "sampler: tep\n", 5, "sampler", ("got 'tep'", "'tpe'", "cmaes, gp")

@@ -227,7 +227,9 @@ def test_seeds_handed_to_libraries_are_told_from_those_they_make_up(
 ) -> None:
     """A forest's own seed is reported, those of its trees are not."""
     script = (
+        "import os; os.environ['OMP_NUM_THREADS'] = '1'  # two, beside others, spin\n"
         "import numpy as np\n"
+        "from sklearn.ensemble import HistGradientBoostingClassifier as Boosted\n"
         "from sklearn.ensemble import RandomForestClassifier\n"
         "from sklearn.pipeline import make_pipeline\n"
         "from sklearn.preprocessing import StandardScaler\n"
@@ -238,11 +240,15 @@ def test_seeds_handed_to_libraries_are_told_from_those_they_make_up(
         "    cross_val_score(model, X, y, cv=KFold(3, shuffle=True, random_state=42))\n"
         "    train_test_split(X, random_state=np.int64(43))\n"
         "    RandomForestClassifier(30).fit(X, y)\n"
+        "    Boosted(max_iter=2).fit(X, y)  # keeps a number that it drew, as a seed\n"
+        "    Boosted(max_iter=2, random_state=44).fit(X, y)\n"
     )
 
     result = controlled(script)
 
-    assert sorted(str(value) for _, value in result.seeds()) == ["41", "42", "43"]
+    assert sorted(str(value) for _, value in result.seeds()) == [
+        *("41", "42", "43", "44")
+    ]
     assert result.part["seeds_of_libraries"] > 0
     assert {event["via"] for event in result.events if event["event"] == "seeded"} == {
         "sklearn.utils.validation"
@@ -357,3 +363,22 @@ def test_end_states_differ_where_more_was_drawn(controlled: Controller) -> None:
     assert one["end_states"]["numpy"] != two["end_states"]["numpy"]
     assert one["generators"]["numpy"] != two["generators"]["numpy"]
     assert len(one["generators"]["numpy"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "untouched"),
+    [
+        ("import random\nimport numpy.random\ndef main(): pass\n", ["numpy", "random"]),
+        ("import random\nx = random.random()\ndef main(): pass\n", ["random"]),
+        ("import numpy as np\ndef main(): np.random.rand()\n", ["random"]),
+        ("import random\nrandom.seed(1)\ndef main(): pass\n", []),
+    ],
+    ids=["nothing", "on import", "in the run", "the user's"],
+)
+def test_what_nobody_has_drawn_from_is_recorded(
+    controlled: Controller, script: str, untouched: list[str]
+) -> None:
+    """The seed of such a generator decided nothing."""
+    part = controlled(script).part
+
+    assert sorted(set(part["untouched"]) & {"numpy", "random"}) == untouched
