@@ -159,3 +159,5 @@ def test_data_that_cannot_be_shared_are_named(folder: Folder) -> None:
 
     assert done.returncode == 1
     assert "the value['open'] is of type _io.TextIOWrapper" in done.stderr
+    # No line of the user's has raised it, and where Python's library was is no help.
+    assert 'File "' not in done.stderr

@@ -226,6 +226,7 @@ def test_workers_that_are_killed_change_nothing(folder: Folder) -> None:
     assert _trials(folder) == expected
 
 
+STREAMS = ("stdout.log", "stderr.log")
 FAULTS = """\
 import ctypes, os, signal, time
 from ml_experiment import job
@@ -248,6 +249,60 @@ def main(n):
         os.kill(os.getpid(), signal.SIGKILL)
     return {'loss': n}
 """
+
+
+CLOSERS = """\
+import os, sys
+from ml_experiment import job
+
+@job
+def main(n):
+    print('trial', n)
+    print('error', n, file=sys.stderr)
+    if n == 1:
+        sys.stdout.close()
+    if n == 2:
+        sys.stderr.close()
+        raise ValueError('real reason 2')
+    if n == 3:
+        os.close(2)
+        raise ValueError('real reason 3')
+    if n == 4:
+        sys.stderr = None
+        raise ValueError('real reason 4')
+    if n == 5:
+        sys.stdout = open(os.devnull, 'w')
+    return {'loss': n}
+"""
+
+
+def test_a_trial_that_closes_its_streams_harms_no_other(folder: Folder) -> None:
+    """Its own reason is kept, and the next trial of the worker prints as ever."""
+    _write(
+        folder,
+        num_trials=7,
+        sampler="grid",
+        ray_config={"num_cpus": 1},
+        param_space={"n": "range(0, 7)"},
+    )
+    folder.write("search.py", CLOSERS)
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 0, done.stderr
+    (run,) = folder.run_directories()
+    ended, printed = {}, {}
+    for path in (run / "trials").iterdir():
+        result = json.loads((path / "result.json").read_text())
+        number = result["params"]["n"]
+        ended[number] = result["reason"] or result["state"]
+        printed[number] = [(path / name).read_text().splitlines() for name in STREAMS]
+    reasons = {n: f"ValueError: real reason {n}" for n in (2, 3, 4)}
+    assert ended == dict.fromkeys(range(7), "complete") | reasons
+    for number, (out, errors) in printed.items():
+        assert out == [f"trial {number}"]
+        assert errors[0] == f"error {number}"
+        assert number not in reasons or errors[-1] == reasons[number]
 
 
 def test_bad_trials_do_not_end_the_group(folder: Folder) -> None:
@@ -335,6 +390,24 @@ def test_group_without_a_success_fails(folder: Folder) -> None:
     assert folder.record()["outcome"]["status"] == "FAILED"
 
 
+def test_a_wrong_metric_is_found_by_the_first_trials(folder: Folder) -> None:
+    """Not by all of them: that may be a night later."""
+    _write(
+        folder,
+        num_trials=200,
+        metric={"name": "lose", "direction": "minimize"},
+        lookahead=4,
+    )
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 1
+    assert "did you mean 'loss'" in done.stderr
+    assert any("look at `metric`" in note for note in folder.record()["notes"])
+    (run,) = folder.run_directories()
+    assert len(list((run / "trials").iterdir())) == 4
+
+
 def test_changed_config_is_not_resumed(folder: Folder) -> None:
     """What has changed is named, and --force goes on all the same and is recorded."""
     _write(folder, num_trials=200)
@@ -345,11 +418,18 @@ def test_changed_config_is_not_resumed(folder: Folder) -> None:
         time.sleep(0.02)
     command.terminate()
     command.wait(60)
+
+    config = json.loads((folder.path / "group.json").read_text())
+    space = dict(reversed(config["param_space"].items()))
+    _write(folder, num_trials=200, param_space=space)
+    reordered = folder.command("--config_file", "group.json", "--resume")
     _write(folder, num_trials=16, retries=1)
 
     refused = folder.command("--config_file", "group.json", "--resume")
     forced = folder.command("--config_file", "group.json", "--resume", "--force")
 
+    assert reordered.returncode == 2
+    assert "the order of param_space was" in reordered.stderr
     assert refused.returncode == 2
     assert "num_trials was 200 and is 16" in refused.stderr
     assert "retries was 0 and is 1" in refused.stderr
@@ -393,8 +473,11 @@ def test_wrong_group_has_its_own_error(
     assert "Traceback" not in done.stderr
 
 
-def test_an_interrupted_group_says_how_to_go_on(folder: Folder) -> None:
-    """Ctrl-C shows no traceback of a driver that only waits, but the command to type next."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_an_interrupted_group_says_how_to_go_on(
+    folder: Folder, number: signal.Signals
+) -> None:
+    """It shows no stack of a driver that only waits, but the command to type next."""
     _write(folder, num_trials=500)
     errors = folder.path / "errors.txt"
     with errors.open("wb") as stream:
@@ -402,12 +485,13 @@ def test_an_interrupted_group_says_how_to_go_on(folder: Folder) -> None:
         while not list(folder.path.glob(".ml_experiment/runs/*/trials/*/result.json")):
             assert command.poll() is None
             time.sleep(0.01)
-        os.killpg(command.pid, signal.SIGINT)
+        os.killpg(command.pid, number)
         status = command.wait(60)
 
     said = errors.read_text()
-    assert status == 130
+    assert status == 128 + number
     assert "Traceback" not in said
+    assert "most recent call first" not in said
     assert said.rstrip().endswith("--config_file group.json --resume  goes on with it")
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from mlflow.entities import Run
     from tests.integration.places import Workplace
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning:sqlite3")
@@ -74,6 +75,10 @@ def _count(place: Workplace) -> int:
     with contextlib.closing(sqlite3.connect(place.path / "mlflow.db")) as database:
         (count,) = database.execute("SELECT count(*) FROM runs").fetchone()
     return int(count)
+
+
+def _reason(run: Run) -> str:
+    return str(run.data.tags.get("ml_experiment.status_reason", ""))
 
 
 def _has(place: Workplace, count: int, publisher: subprocess.Popen[bytes]) -> bool:
@@ -310,6 +315,32 @@ def test_a_resumed_group_goes_on_in_the_same_runs(local: Workplace) -> None:
     assert len(after) == 3
 
 
+def test_a_resumed_group_loses_the_reason_of_its_first_end(local: Workplace) -> None:
+    """Neither the group nor a trial that succeeds now is said to have been killed."""
+    group = GroupOnDisk.create(local)
+    group.start_trial(0, C=1)
+    group.start_trial(1, C=2)
+    group.close_group("KILLED", "killed by SIGKILL")
+    assert local.publish(group).closed
+    parent, children = runs_of(local)
+    assert _reason(parent) == "killed by SIGKILL"
+    assert _reason(children[0]) == "the group ended before this trial did"
+
+    group.resume()
+    group.start_trial(0, C=1)
+    assert not local.publish(group).closed
+    parent, children = runs_of(local)
+    assert (_reason(parent), _reason(children[0])) == ("", "")
+    group.end_trial(0, 0.5)
+    group.whole_trial(1, 0.25, C=2)
+    group.close_group()
+    assert local.publish(group).closed
+
+    parent, children = runs_of(local)
+    assert parent.info.status == "FINISHED"
+    assert [_reason(run) for run in (parent, children[0], children[1])] == [""] * 3
+
+
 def test_a_group_resumed_behind_the_publishers_back_is_told_again(
     local: Workplace,
 ) -> None:
@@ -326,6 +357,7 @@ def test_a_group_resumed_behind_the_publishers_back_is_told_again(
 
     parent, children = runs_of(local)
     assert parent.info.status == "FINISHED"
+    assert _reason(parent) == ""
     assert len(children) == 2
 
 
@@ -344,6 +376,46 @@ def test_a_trial_that_is_tried_again_is_one_run(local: Workplace) -> None:
     _, children = runs_of(local)
     assert children[0].info.status == "FINISHED"
     assert children[0].data.tags["ml_experiment.attempt"] == "1"
+
+
+def test_a_trial_that_succeeds_at_last_keeps_no_reason_of_a_failure(
+    local: Workplace,
+) -> None:
+    """One publisher sees all attempts: the reason is there while it is true."""
+    group = GroupOnDisk.create(local)
+    publisher = Publisher(group.directory, local.settings)
+    found: list[str] = []
+    for attempt in range(2):
+        group.start_trial(0, attempt=attempt, C=1)
+        publisher.step()
+        reason = f"ValueError: {attempt}"
+        group.end_trial(0, state="failed", reason=reason, attempt=attempt)
+        publisher.step()
+        found.append(_reason(runs_of(local)[1][0]))
+    group.start_trial(0, attempt=2, C=1)
+    publisher.step()
+    found.append(_reason(runs_of(local)[1][0]))
+    group.end_trial(0, 0.5, attempt=2)
+    group.close_group()
+    publisher.step()
+
+    assert found == ["ValueError: 0", "ValueError: 1", ""]
+    assert _reason(runs_of(local)[1][0]) == ""
+
+
+def test_a_run_without_a_reason_has_no_tag_of_it(local: Workplace) -> None:
+    """Nothing is blanked that was never there."""
+    group = GroupOnDisk.create(local)
+    group.start_trial(0, C=1)
+    local.publish(group)
+    group.end_trial(0, 0.5)
+    group.close_group()
+
+    assert local.publish(group).closed
+
+    parent, children = runs_of(local)
+    assert "ml_experiment.status_reason" not in parent.data.tags
+    assert "ml_experiment.status_reason" not in children[0].data.tags
 
 
 def test_a_trial_deleted_in_mlflow_stays_deleted(local: Workplace) -> None:

@@ -8,15 +8,14 @@ folder first on ``sys.path``, and with nothing of this package in its way.
 
 from __future__ import annotations
 
-import faulthandler
 import os
-import signal
 import sys
 
 from ml_experiment.drive.context import process_context
 from ml_experiment.drive.lifeline import end_with_parent
 from ml_experiment.drive.script import run_script
 from ml_experiment.drive.waiting import get_ready, wait_for_run
+from ml_experiment.drive.whereabouts import stay_silent, tell_at_end
 from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.prepare import take_order
@@ -32,11 +31,9 @@ def main(word: str, script: str | None = None) -> None:
         word: The run directory, or the pipe that will tell it.
         script: The script that is likely to be run.
     """
-    # Says where the job was when it was told to end, also from inside native code, and
-    # then lets the signal do what it always does.
-    faulthandler.register(signal.SIGTERM, all_threads=False, chain=True)
+    tell_at_end()
     # A pool ends its forked workers by SIGTERM, and nobody wants to hear where they were.
-    os.register_at_fork(after_in_child=_stay_silent)
+    os.register_at_fork(after_in_child=stay_silent)
     end_with_parent()
     if word.startswith(_WAIT):
         told = wait_for_run(int(word.removeprefix(_WAIT)), script)
@@ -60,10 +57,6 @@ def main(word: str, script: str | None = None) -> None:
         main = None if launch is None else launch.main
         context.install_again(order.reproduction, seed=manifest.seed)
         run_script(main or order.script, launch)
-
-
-def _stay_silent() -> None:
-    faulthandler.unregister(signal.SIGTERM)
 
 
 if __name__ == "__main__":

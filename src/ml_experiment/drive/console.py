@@ -67,7 +67,8 @@ class DescriptorCapture:
             descriptor = os.open(path, flags, 0o644)
             os.dup2(descriptor, number)
             os.close(descriptor)
-        with contextlib.suppress(AttributeError):
+        # Not if the user's code has closed it, or put something else in its place.
+        with contextlib.suppress(AttributeError, ValueError):
             sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
     def stop(self) -> None:
@@ -76,6 +77,31 @@ class DescriptorCapture:
         for saved, number in zip(self.terminal, (1, 2), strict=True):
             os.dup2(saved, number)
             os.close(saved)
+
+
+class OwnStreams:
+    """Python's two streams as they are now, for whoever finds them closed or replaced."""
+
+    def __init__(self) -> None:
+        self._streams: list[Any] = [sys.stdout, sys.stderr]
+
+    def put_back(self) -> None:
+        """Have Python write to them again; one that was closed is opened anew."""
+        for index, stream in enumerate(self._streams):
+            if getattr(stream, "closed", False):
+                self._streams[index] = _opened(index + 1)
+        sys.stdout, sys.stderr = self._streams
+
+
+def _opened(descriptor: int) -> IO[str]:
+    return open(
+        descriptor,
+        "w",
+        buffering=1,
+        encoding="utf-8",
+        errors="backslashreplace",
+        closefd=False,
+    )
 
 
 class TeeCapture:

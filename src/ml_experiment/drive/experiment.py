@@ -17,6 +17,7 @@ from ml_experiment.drive.again import is_before, rehearse, this_launch
 from ml_experiment.drive.context import ProcessContext, process_context
 from ml_experiment.drive.observers import enable_autologging, reporting
 from ml_experiment.drive.parameters import bind, json_value, to_json
+from ml_experiment.drive.whereabouts import stay_silent, tell_at_end
 from ml_experiment.record.directory import write_json
 from ml_experiment.record.journal import Journal
 from ml_experiment.record.locks import hold
@@ -91,6 +92,7 @@ def _run_group(
             context.data.stop()
             stack.enter_context(context.control.observations.quiet())
             context.searches = True
+            stay_silent()
 
         def drive() -> None:
             repeats = context.repeats
@@ -138,6 +140,7 @@ def _run_group(
             drive,
         )
         context.searches = False
+        tell_at_end()
         return driver[0].best
 
 

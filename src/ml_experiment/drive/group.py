@@ -205,18 +205,21 @@ class GroupDriver:
 
     def _take(self, ended: TrialResult | Broken) -> None:
         asked = self._running.pop(ended.number)
-        if isinstance(ended, Broken):
-            self._kills[ended.number] += 1
-            if self._kills[ended.number] < MOST_STARTS:
-                # Killed from outside: nobody's fault, so it runs again as if nothing had
-                # been.
-                self._events.broken(ended)
-                self._order.give_back([asked])
-                self._order_again(asked)
-                return
+        if not isinstance(ended, Broken):
+            self._accept(ended, asked)
+        elif self._may_start_again(ended):
+            # Killed from outside: nobody's fault, so it runs again as if nothing had been.
+            self._events.broken(ended)
+            self._order.give_back([asked])
+            self._order_again(asked)
+        else:
             task = asked.task(run_path="", params={}, told=())
-            ended = killed_each_time(task, ended)
-        self._accept(ended, asked)
+            self._accept(killed_each_time(task, ended), asked)
+
+    def _may_start_again(self, ended: Broken) -> bool:
+        """Count one more kill from outside, and tell if the trial may run once more."""
+        self._kills[ended.number] += 1
+        return self._kills[ended.number] < MOST_STARTS
 
     def _advice(self, asked: Asked) -> Recorded | None:
         """Return what the search is to tell a trial; ``None``: it thinks for itself."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.capture.callsite import is_user_file
 from ml_experiment.drive.context import process_context
 from ml_experiment.errors import ConfigError, MlExperimentError, ScriptError
 from ml_experiment.worker import strip_own_frames
@@ -61,8 +62,7 @@ def _report_own(error: MlExperimentError) -> None:
     A config that turns out to be wrong only now is wrong input as well: status 2.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    package = str(Path(__file__).parent.parent)
-    theirs = [frame for frame in frames if not frame.filename.startswith(package)]
+    theirs = [frame for frame in frames if is_user_file(frame.filename)]
     for frame in theirs[-1:]:
         sys.stderr.write(f'  File "{frame.filename}", line {frame.lineno}\n')
     sys.stderr.write(f"{type(error).__name__}: {error}\n")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.callbacks.dispatch import CallbackDispatcher
 from ml_experiment.capture.results import to_number
-from ml_experiment.errors import ResultError, nearest
+from ml_experiment.errors import MissingMetricError, ResultError, nearest
 
 
 if TYPE_CHECKING:
@@ -152,7 +152,9 @@ class TrialCall(CallbackDispatcher):
             return
         for name in self._metrics:
             if name not in self._last:
-                raise ResultError(_missing(name, list(self._keys)))
+                # Nothing at all may be this trial's way of giving up: no wrong name.
+                kind = MissingMetricError if self._keys else ResultError
+                raise kind(_missing(name, list(self._keys)))
             if math.isnan(self._last[name]):
                 raise ResultError(f"metric '{name}' is not a number (NaN)")
 

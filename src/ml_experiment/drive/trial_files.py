@@ -68,16 +68,16 @@ class TrialFiles:
         """Write how a trial ended: its outcome first, then the result that counts."""
         run = self.directory(result.number)
         write_outcome(run, _outcome(result))
-        write_json(run.path / RESULT, to_document(result))
+        write_json(run.result, to_document(result))
 
     def results(self) -> dict[int, TrialResult]:
         """Return the results that are on disk, in the order in which they came."""
         found = []
         for run in self._group.trials():
             try:
-                document = read_json(run.path / RESULT)
+                document = read_json(run.result)
                 if document is not None:
-                    moment = (run.path / RESULT).stat().st_mtime_ns
+                    moment = run.result.stat().st_mtime_ns
                     found.append((moment, from_document(document)))
             except RecordError:
                 continue  # written by halves: the trial runs again

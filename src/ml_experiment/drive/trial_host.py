@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.environment import load_environment
 from ml_experiment.data_loader import loaded_once
-from ml_experiment.drive.console import DescriptorCapture
+from ml_experiment.drive.console import DescriptorCapture, OwnStreams
 from ml_experiment.drive.context import process_context
 from ml_experiment.drive.late_trial import LateTrial
 from ml_experiment.drive.observers import enable_autologging, reporting
@@ -23,7 +23,7 @@ from ml_experiment.drive.parameters import bind, to_json
 from ml_experiment.drive.script_module import ScriptModule, install_hooks
 from ml_experiment.drive.trial_call import TrialCall
 from ml_experiment.drive.trial_end import LoadedLibraries, LocalModules, record_end
-from ml_experiment.errors import ResultError
+from ml_experiment.errors import MissingMetricError, ResultError
 from ml_experiment.record.directory import RunDirectory
 from ml_experiment.record.journal import Journal
 from ml_experiment.record.masking import mask_mapping
@@ -57,6 +57,7 @@ class ScriptHost:
         install_hooks(hello.seed)
         self._script = ScriptModule(hello.script)
         self._environment = load_environment(Path(hello.cwd))
+        self._streams = OwnStreams()  # as the script's import has left them
         self._modules = LocalModules()
         self._libraries = LoadedLibraries(self._modules)
         self._setup: WorkerSetup | None = None
@@ -90,6 +91,7 @@ class ScriptHost:
         run = RunDirectory(task.run_path)
         process_context().data.ignore(run.path.parent)
         os.chdir(self._cwd)  # where the last trial has left us is none of this one's
+        self._streams.put_back()
         console = DescriptorCapture(run)
         console.start()
         ending: dict[str, Any]
@@ -116,11 +118,11 @@ class ScriptHost:
                 return {"state": "pruned", "reason": call.pruned}
             return {"state": "complete", "values": call.values}
         except BaseException as error:  # noqa: BLE001 - whatever it is, the group goes on
-            sys.stderr.write(_traceback(error))
+            _say(_traceback(error), run)
             return {
                 "state": "failed",
                 "reason": _reason(error),
-                "cause": "result" if isinstance(error, ResultError) else "exception",
+                "cause": _cause(error),
             }
         finally:
             journal.close()
@@ -193,6 +195,22 @@ class ScriptHost:
 
         folder = Path(self._setup.data)
         return lambda: load_shared(folder)
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, MissingMetricError):
+        return "metric"
+    return "result" if isinstance(error, ResultError) else "exception"
+
+
+def _say(text: str, run: RunDirectory) -> None:
+    """Write to the trial's standard error, also if the user's code has closed it."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:  # noqa: BLE001 - it may be anything by now
+        with run.stderr.open("a", encoding="utf-8", errors="replace") as file:
+            file.write(text)
 
 
 def _reason(error: BaseException) -> str:

@@ -11,6 +11,11 @@ from ml_experiment.executors.base import MOST_STARTS, Broken
 if TYPE_CHECKING:
     from ml_experiment.search.messages import TrialResult, TrialTask
 
+CUT_OFF = (
+    "it closed the connection to its driver: "
+    "close only those descriptors that your own code has opened"
+)
+
 # A process that does something impossible, or set itself a timer, gets these; all others come
 # from somebody else.
 _NAMES = {
@@ -86,6 +91,11 @@ def timed_out(task: TrialTask, *, seconds: float) -> TrialResult:
         seconds=seconds,
         depends_on_time=True,
     )
+
+
+def cut_off(task: TrialTask, *, seconds: float) -> TrialResult:
+    """Return the result of a trial that has left its worker without a connection."""
+    return failed(task, reason=CUT_OFF, cause="crash", seconds=seconds)
 
 
 def killed_each_time(task: TrialTask, last: Broken) -> TrialResult:

@@ -41,7 +41,7 @@ def main(reading: int, writing: int, driver: int) -> None:
     owner = os.getpid()
     try:
         _serve(channel)
-    except (EOFError, OSError):
+    except (EOFError, ConnectionError):
         pass  # the driver is gone: nobody is left to tell
     finally:
         if os.getpid() != owner:

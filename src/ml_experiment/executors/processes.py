@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import ScriptError
 from ml_experiment.executors.deaths import (
+    CUT_OFF,
+    cut_off,
     describe_exit,
     failed,
     from_outside,
@@ -238,9 +240,8 @@ class ProcessExecutor:
         if ended:
             self._replace(number)
         elif worker.channel.ended:
-            # Without its pipe it is of no use; it is gone by the next look.
             self._selector_forget(worker.channel.reading)
-            worker.kill()
+            worker.pipe_ended()  # it is gone by the next look
 
     def _take(self, worker: WorkerProcess, kind: str, content: Any) -> None:
         """Take note of a message."""
@@ -282,6 +283,8 @@ class ProcessExecutor:
             self._listen(number)
         elif worker.timed_out:
             self._finished.append(timed_out(task, seconds=worker.seconds))
+        elif worker.cut_off:
+            self._finished.append(cut_off(task, seconds=worker.seconds))
         else:
             self._finished.append(
                 judge_death(
@@ -294,12 +297,14 @@ class ProcessExecutor:
 
     def _may_start_again(self, worker: WorkerProcess, exit_code: int) -> bool:
         self._failed_starts += 1
-        if from_outside(exit_code) and self._failed_starts < _STARTS:
+        killed = from_outside(exit_code) and not worker.cut_off
+        if killed and self._failed_starts < _STARTS:
             return True
         words = worker.last_words()
+        end = CUT_OFF if worker.cut_off else describe_exit(exit_code)
         self._fail(
-            f"{self._hello.script}: a worker could not import it: "
-            f"{describe_exit(exit_code)}" + (f"\n{words}" if words else "")
+            f"{self._hello.script}: a worker could not import it: {end}"
+            + (f"\n{words}" if words else "")
         )
         return False
 

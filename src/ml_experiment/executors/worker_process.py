@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -18,13 +19,15 @@ from ml_experiment.executors.orphans import kill_group
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from ml_experiment.search.messages import TrialTask
 
 MODULE = "ml_experiment.executors.local_worker"
 _GRACE_S = 2.0
 _LOG_TAIL_BYTES = 8000
+# https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html: the place after the name.
+_FLAGS = 6
+_PF_EXITING = 0x4
 
 
 class WorkerProcess:
@@ -38,6 +41,7 @@ class WorkerProcess:
         task: The trial that it executes.
         seen: How many told trials it has been sent.
         timed_out: Its trial is being stopped at its limit.
+        cut_off: It has closed its pipe, and is killed for it.
     """
 
     def __init__(self, environment: Mapping[str, str], log: Path, cwd: str) -> None:
@@ -45,6 +49,7 @@ class WorkerProcess:
         self.task: TrialTask | None = None
         self.seen = 0
         self.timed_out = False
+        self.cut_off = False
         self.log = log
         self._began = 0.0
         self._kill_at: float | None = None
@@ -155,6 +160,24 @@ class WorkerProcess:
             except ChildProcessError:  # somebody else has waited for it
                 return True
         return self._process.poll() is not None
+
+    def pipe_ended(self) -> None:
+        """Kill it: without its pipe it is of no use.
+
+        The pipe of a process that is killed ends as well, and that is not its own doing.
+        """
+        self.cut_off = not self._is_ending()
+        self.kill()
+
+    def _is_ending(self) -> bool:
+        """Return whether the process ends, or has ended, by itself or by a signal."""
+        try:
+            stat = Path(f"/proc/{self.pid}/stat").read_text(errors="replace")
+        except OSError:  # no Linux: what ends needs a moment to do so
+            return self.wait_for_end(_GRACE_S)
+        # The kernel says so before it closes what the process had open.
+        flags = int(stat.rpartition(")")[2].split()[_FLAGS])
+        return bool(flags & _PF_EXITING)
 
     def bury(self) -> int:
         """End what an ended worker has left behind, and return its exit code."""

@@ -123,7 +123,8 @@ class TrialResult:
             complete.
         reason: Why it failed or was pruned, for people.
         cause: What failed: ``exception`` (the user's code), ``timeout``, ``crash`` (a
-            signal), ``memory`` (killed by the kernel), ``result`` (no such metric).
+            signal), ``memory`` (killed by the kernel), ``metric`` (what it returned has no
+            such metric), ``result`` (it cannot be a result).
         depends_on_time: It was ended from outside, at a moment that may differ another time.
         params: Parameters suggested, those drawn by the driver included.
         distributions: Their distributions, each as Optuna's JSON.
@@ -141,7 +142,9 @@ class TrialResult:
     state: State
     values: tuple[float, ...] | None = None
     reason: str = ""
-    cause: Literal["", "exception", "timeout", "crash", "memory", "result"] = ""
+    cause: Literal[
+        "", "exception", "timeout", "crash", "memory", "metric", "result"
+    ] = ""
     depends_on_time: bool = False
     params: Mapping[str, Any] = field(default_factory=dict)
     distributions: Mapping[str, Any] = field(default_factory=dict)

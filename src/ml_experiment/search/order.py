@@ -181,6 +181,10 @@ class FixedOrder:
         """Why no more trials are asked for before all of them were; ``None`` if they are."""
         if self._too_many_failures:
             return f"{self._failures} trials failed, and max_failures is {self.max_failures}"
+        if self._has_no_metric:
+            return (
+                "the first trial has no such metric, so no other will: look at `metric`"
+            )
         if self._study.exhausted and self._asked < self._limit:
             return "the sampler has tried all that there is"
         return None
@@ -238,11 +242,17 @@ class FixedOrder:
         return self.max_failures is not None and self._failures > self.max_failures
 
     @property
+    def _has_no_metric(self) -> bool:
+        """Whether the first trial lacked the metric: a wrong name, found at once."""
+        return bool(self._told) and self._results[self._told[0]].cause == "metric"
+
+    @property
     def _complete(self) -> bool:
         return (
             self._asked >= self._limit
             or self._study.exhausted
             or self._too_many_failures
+            or self._has_no_metric
         )
 
     def _may_ask(self) -> bool:

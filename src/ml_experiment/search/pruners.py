@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import ConfigError
-from ml_experiment.search.checks import named
+from ml_experiment.search.checks import named, need_at_least
 from ml_experiment.search.options import (
     Request,
     check_options,
@@ -85,7 +85,8 @@ def hyperband_pruner(request: Request) -> BasePruner:
     """Return Optuna's ``HyperbandPruner``."""
     from optuna.pruners import HyperbandPruner
 
-    _check_positive(request, "min_resource", "max_resource")
+    need_at_least("pruner", request, min_resource=1, reduction_factor=2)
+    _check_positive(request, "max_resource")
     return _built(request, HyperbandPruner)
 
 

@@ -13,9 +13,12 @@ from ml_experiment.config.seeding import derive_seed
 from ml_experiment.errors import ConfigError, nearest
 from ml_experiment.search.checks import (
     named,
+    need_at_least,
     need_finite,
+    need_inside,
     need_numbers,
     need_one_metric,
+    need_start,
 )
 from ml_experiment.search.options import (
     Request,
@@ -119,6 +122,7 @@ def tpe_sampler(request: Request) -> BaseSampler:
     """Return Optuna's ``TPESampler``."""
     from optuna.samplers import TPESampler
 
+    need_at_least("sampler", request, n_ei_candidates=1)
     return _built(request, TPESampler, without=(*_FUNCTIONS, *_DEPRECATED), warn=None)
 
 
@@ -129,6 +133,8 @@ def cmaes_sampler(request: Request) -> BaseSampler:
     need("cmaes", "cmaes", "cmaes")
     need_one_metric(request)
     need_numbers(request)
+    need_at_least("sampler", request, popsize=2)
+    need_start(request, "x0")
     return _built(
         request,
         CmaEsSampler,
@@ -236,6 +242,7 @@ def partialfixed_sampler(request: Request) -> BaseSampler:
                 f"{ask}allowed: {', '.join(names)}",
                 field="sampler.fixed_params",
             )
+    need_inside(request, "fixed_params", fixed)
     name, options = named(
         request.options.get("base_sampler"), DEFAULT_SAMPLER, "sampler"
     )

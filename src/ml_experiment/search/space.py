@@ -110,10 +110,13 @@ Label: TypeAlias = "bool | int | float | str | None"
 
 def common_distributions(space: Mapping[str, Space]) -> dict[str, BaseDistribution]:
     """Return what every trial suggests: no elements of a list whose length is drawn."""
+    return {name: distribution_of(leaf) for name, leaf in common_leaves(space).items()}
+
+
+def common_leaves(space: Mapping[str, Space]) -> dict[str, ParamDistribution]:
+    """Return the same as the config has it."""
     return {
-        name: distribution_of(leaf)
-        for top, each in leaves(space)
-        for name, leaf in _common(top, each)
+        name: leaf for top, each in leaves(space) for name, leaf in _common(top, each)
     }
 
 

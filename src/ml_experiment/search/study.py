@@ -14,6 +14,7 @@ from optuna.study import Study, StudyDirection  # noqa: TID253
 from optuna.trial import FrozenTrial, Trial, TrialState  # noqa: TID253
 
 from ml_experiment.config.seeding import derive_seed
+from ml_experiment.errors import MlExperimentError
 from ml_experiment.search.pruners import make_pruner, pruner_request, warm_up
 from ml_experiment.search.results import distributions_of
 from ml_experiment.search.samplers import make_sampler, sampler_request
@@ -42,6 +43,23 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
+
+
+class DrawingError(MlExperimentError):
+    """A sampler or a pruner failed when a trial was to be drawn."""
+
+
+@contextmanager
+def _named_if_it_fails(what: str, number: int) -> Iterator[None]:
+    """Say which trial it was, instead of where Optuna stumbled over an option."""
+    try:
+        yield
+    except MlExperimentError:
+        raise
+    except Exception as error:
+        text = " ".join(str(error).split())
+        fault = type(error).__name__ + (f": {text}" if text else "")
+        raise DrawingError(f"{what} trial {number} ({fault})") from error
 
 
 class _Stoppable(Study):
@@ -107,13 +125,22 @@ class DriverStudy:
         Args:
             number: Its number.
             known: Its parameters, by Optuna's names, where they are known already.
+
+        Raises:
+            DrawingError: The sampler or the pruner fails.
         """
         study = self._study
         seed = derive_seed(self._seed, "sampler", number)
         study.sampler = make_sampler(dataclasses.replace(self._sampler, seed=seed))
         study.pruner = make_pruner(self._pruner)
-        warm_up(study.pruner, study)
-        with quiet():
+        with _named_if_it_fails(
+            f"pruner {self._pruner.name} could not prepare", number
+        ):
+            warm_up(study.pruner, study)
+        with (
+            quiet(),
+            _named_if_it_fails(f"sampler {self._sampler.name} could not draw", number),
+        ):
             if known is not None:
                 study.enqueue_trial(dict(known))
             trial = study.ask()

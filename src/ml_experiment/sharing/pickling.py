@@ -20,6 +20,7 @@ from ml_experiment.sharing.arrays import (
     order_of,
     tensor_bytes,
 )
+from ml_experiment.sharing.maps import is_whole_file_map
 
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class ValuePickler(pickle.Pickler):
             return _masked, (array.data, array.mask, array.fill_value)
         if not holds_bytes(array):
             return NotImplemented
-        if kind is numpy.memmap and _is_whole_file_map(numpy, array):
+        if kind is numpy.memmap and is_whole_file_map(numpy, array):
             where = (str(array.filename), array.dtype, array.offset, array.shape)
             return _file_map, (*where, order_of(array))
         if kind in {numpy.matrix, numpy.recarray}:
@@ -112,16 +113,6 @@ class ValuePickler(pickle.Pickler):
             offset, _ = self._store.append(chunks(array, order))
             return stored_array, (offset, array.dtype, array.shape, order)
         return NotImplemented
-
-
-def _is_whole_file_map(numpy: Any, array: Any) -> bool:
-    """Whether it is a read-only map of a file of the user's, and no part of one."""
-    return (
-        array.filename is not None
-        and getattr(array, "mode", "") == "r"
-        and not isinstance(array.base, numpy.ndarray)
-        and (array.flags.c_contiguous or array.flags.f_contiguous)
-    )
 
 
 class ValueUnpickler(pickle.Unpickler):

@@ -175,11 +175,14 @@ def load_shared(folder: Path) -> Any:
     Raises:
         SharingError: There is none.
     """
+    # Only here: a file of the user's that is not found is none of ours.
     try:
-        with (folder / VALUE_NAME).open("rb") as rest:
-            return _read(rest, _mapped(folder / BYTES_NAME))
+        content = _mapped(folder / BYTES_NAME)
+        rest = (folder / VALUE_NAME).open("rb")
     except FileNotFoundError as error:
         raise SharingError(f"no shared data in {folder}") from error
+    with rest:
+        return _read(rest, content)
 
 
 def _read(rest: IO[bytes], content: Any) -> Any:

@@ -12,7 +12,7 @@ from ml_experiment.tracking.trial_facts import GROUP_TAG
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mlflow import MlflowClient
     from mlflow.entities import Run
@@ -80,3 +80,20 @@ def by_run_id(runs: Iterable[Run]) -> dict[str, Run]:
 def run_id_of(run: Run) -> str:
     """Return our identifier of a trial, by what its run was created with."""
     return str(run.data.tags.get(RUN_ID_TAG))
+
+
+def delete_doubles(
+    client: MlflowClient, runs: Iterable[Run], kept: Mapping[str, Run]
+) -> None:
+    """Delete runs that a server made of requests which seemed to have failed.
+
+    Args:
+        client: An open store.
+        runs: All that there are.
+        kept: The one of each trial that is told of it, by our identifier.
+    """
+    for run in runs:
+        known = kept.get(run_id_of(run))
+        is_other = known is not None and known.info.run_id != run.info.run_id
+        if is_other and run.info.lifecycle_stage == "active":
+            client.delete_run(run.info.run_id)

@@ -17,12 +17,13 @@ from ml_experiment.tracking.child_runs import (
     DELETED,
     Parent,
     by_run_id,
-    run_id_of,
+    delete_doubles,
     runs_of_trials,
 )
 from ml_experiment.tracking.group_journal import RUNNING
 from ml_experiment.tracking.one_session import session_of_new_run
 from ml_experiment.tracking.state import StateFile
+from ml_experiment.tracking.told import REASON_TAG
 from ml_experiment.tracking.trial_facts import (
     PARENT_TAG,
     STATE_TAG,
@@ -147,7 +148,7 @@ class Children:
             if run_id not in known and found.info.status == "RUNNING":
                 self._terminate(found, ended)
         if not self._settings.is_database:
-            self._delete_doubles()
+            delete_doubles(self._client, self._all_runs(), self._index)
         return next(iter(self._failures.values()), None)
 
     def end(self, number: int) -> TrackingError | None:
@@ -264,7 +265,8 @@ class Children:
             child.tags |= state_tags(RUNNING, trial.attempt)
             found = self._create(trial, child)
         else:
-            child.take_up(found, state_tags(RUNNING, trial.attempt))
+            told = found.data.tags
+            child.take_up(found, state_tags(RUNNING, trial.attempt, before=told))
         child.mlflow_run_id = found.info.run_id
         self._open[trial.number] = child
         self._note(run, found, state="open", error=None)
@@ -308,8 +310,12 @@ class Children:
         assert found is not None  # noqa: S101 - an open child has been found or created
         child.mlflow_run_id = found.info.run_id
         child.trial = trial
-        child.tags |= state_tags(ending.state, trial.attempt, ending.reason)
+        told = found.data.tags
+        child.tags |= state_tags(
+            ending.state, trial.attempt, ending.reason, before=told
+        )
         failure = child.close(ending)
+        told[REASON_TAG] = ending.reason  # it may be tried again
         if failure is not None:
             self._failures[trial.number] = failure
         else:
@@ -377,11 +383,3 @@ class Children:
     def _terminate(self, found: Run, ended: float) -> None:
         self._client.set_tag(found.info.run_id, STATE_TAG, UNFINISHED)
         self._client.set_terminated(found.info.run_id, "KILLED", int(ended * 1000))
-
-    def _delete_doubles(self) -> None:
-        """Delete runs that a server made of requests which seemed to have failed."""
-        for run in self._all_runs():
-            known = self._index.get(run_id_of(run))
-            is_other = known is not None and known.info.run_id != run.info.run_id
-            if is_other and run.info.lifecycle_stage == "active":
-                self._client.delete_run(run.info.run_id)

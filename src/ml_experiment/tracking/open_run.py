@@ -16,6 +16,7 @@ from ml_experiment.tracking.sending import Sender
 from ml_experiment.tracking.state import EVIDENCE
 from ml_experiment.tracking.store import patiently, waiting
 from ml_experiment.tracking.told import (
+    REASON_TAG,
     aspect_tags,
     first_tags,
     git_tags,
@@ -82,6 +83,10 @@ class OpenRun:
             | name_tags("tag", account.tag_names)
         )
         self.state.save(state="open", error=None)
+
+    def note_running(self) -> None:
+        """Blank the reason of an end that was none: the group was resumed."""
+        self.send_tags({REASON_TAG: ""})
 
     def send_params(self, params: dict[str, str]) -> None:
         """Send parameters, by names that MLflow takes; secrets are masked."""
@@ -154,9 +159,7 @@ class OpenRun:
         self._sender.send_tags(
             self.settings.mask_all(first_tags(self.run, manifest, names))
         )
-        if outcome.reason:
-            tags["ml_experiment.status_reason"] = outcome.reason
-        self.send_tags(tags)
+        self.send_tags(tags | {REASON_TAG: outcome.reason})
         failure = None if unwanted else self.upload()
         # Last of all, so that whoever sees the status sees the rest, too. It is true even if
         # the artifact store is away, and whatever user code has told MLflow.

@@ -20,7 +20,7 @@ from ml_experiment.tracking.names import LONGEST_TAG, shortened
 from ml_experiment.tracking.settings import Settings
 from ml_experiment.tracking.state import EVIDENCE, Published, StateFile
 from ml_experiment.tracking.store import open_store, patiently, waiting
-from ml_experiment.tracking.told import JournalAccount, first_tags
+from ml_experiment.tracking.told import REASON_TAG, JournalAccount, first_tags
 from ml_experiment.tracking.trial_facts import tell_waiting_trials
 
 
@@ -167,6 +167,7 @@ class Publisher:
                 self._open.upload()
             self._send_trials(client, self._open, outcome)
             if outcome is None:
+                self._open.note_running()
                 self._open.send_artifacts()
                 return False
             failure = None if self._group is None else self._group.close(outcome)
@@ -252,7 +253,7 @@ class Publisher:
             state=self._state,
             journal=self._journal,
             client=client,
-            given=given,
+            given={REASON_TAG: found.data.tags.get(REASON_TAG, ""), **given},
             # A database refuses doubles by itself.
             in_doubt=not is_new and not self._settings.is_database,
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ml_experiment.record.manifest import Manifest
 
 RUN_ID_TAG = "ml_experiment.run_id"
+REASON_TAG = "ml_experiment.status_reason"
 VERDICT_TAG = "ml_experiment.verdict"
 REPRODUCES_TAG = "ml_experiment.reproduces"
 

@@ -20,7 +20,7 @@ from ml_experiment.tracking.names import (
     shortened,
 )
 from ml_experiment.tracking.state import StateFile
-from ml_experiment.tracking.told import RUN_ID_TAG, first_tags
+from ml_experiment.tracking.told import REASON_TAG, RUN_ID_TAG, first_tags
 
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ PARENT_TAG = "mlflow.parentRunId"
 UNFINISHED = "unfinished"
 
 _LOST = "the group ended before this trial did"
-_RESULT = "result.json"
 _SAME_MOMENT_S = 0.5  # two processes told the time
 
 
@@ -101,7 +100,7 @@ def _outcome(run: RunDirectory) -> Outcome | None:
 
 def _result(run: RunDirectory) -> Mapping[str, Any]:
     try:
-        return read_json(run.path / _RESULT) or {}
+        return read_json(run.result) or {}
     except RecordError:
         return {}
 
@@ -133,15 +132,27 @@ def trial_tags(trial: TrialTale) -> dict[str, str]:
     }
 
 
-def state_tags(state: str, attempt: int, reason: str = "") -> dict[str, str]:
-    """Return the tags that say how a trial stands."""
+def state_tags(
+    state: str,
+    attempt: int,
+    reason: str = "",
+    *,
+    before: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Return the tags that say how a trial stands.
+
+    Args:
+        state: Optuna's state, or ``unfinished``.
+        attempt: How often it was tried before.
+        reason: For people; may be empty.
+        before: The tags that its run has already: a reason among them that is not true any
+            more is blanked, because tags cannot be deleted by the request that sets others.
+    """
     tags = {STATE_TAG: state}
     if attempt:
         tags["ml_experiment.attempt"] = str(attempt)
-    if reason:
-        tags["ml_experiment.status_reason"] = shortened(
-            reason, LONGEST_TAG, "outcome.json"
-        )
+    if reason or (before or {}).get(REASON_TAG):
+        tags[REASON_TAG] = shortened(reason, LONGEST_TAG, "outcome.json")
     return tags
 
 

@@ -9,7 +9,7 @@ import optuna
 import pytest
 
 from ml_experiment.config.words import PrunerEnum, SamplerEnum
-from ml_experiment.errors import ConfigError, MissingExtraError
+from ml_experiment.errors import ConfigError, MissingExtraError, MlExperimentError
 from ml_experiment.search.options import Request
 from ml_experiment.search.order import FixedOrder
 from ml_experiment.search.pruners import BUILT_IN as PRUNERS
@@ -92,6 +92,15 @@ def test_all_that_optuna_ships_has_a_name() -> None:
         ("nsgaii", {"population_size": 1}, "population_size"),
         ("partialfixed", {}, "fixed_params is needed"),
         ("partialfixed", {"fixed_params": {"y": 1}}, "'y' is not in the space"),
+        ("partialfixed", {"fixed_params": {"x": "a"}}, "a value of range"),
+        ("partialfixed", {"fixed_params": {"x": 9}}, "got 9; a value of range"),
+        ("partialfixed", {"fixed_params": {"c": "d"}}, "got 'd'; a value of choice"),
+        ("tpe", {"n_ei_candidates": 0}, "n_ei_candidates: .* an integer from 1"),
+        ("cmaes", {"popsize": 1}, "popsize: .* an integer from 2"),
+        ("cmaes", {"popsize": "many"}, "popsize: .* an integer from 2"),
+        ("cmaes", {"x0": {"c": "a"}}, "x0: .* no value for x; needed: x"),
+        ("cmaes", {"x0": {"x": 90}}, "x0.x: .* a value of range"),
+        ("cmaes", {"x0": 3}, "x0: .* a value for each number"),
         ("skopt", {"base_estimator": "NN"}, "allowed: GP, RF"),
         ("tbe", {}, "did you mean 'tpe'"),
     ],
@@ -113,6 +122,8 @@ def test_wrong_options_of_samplers_are_explained(
         ("patient", {"patience": 2, "wrapped_pruner": "medium"}, "'median'"),
         ("threshold", {}, "lower or upper is needed"),
         ("hyperband", {"max_resource": "all"}, "an integer from 1 or auto"),
+        ("hyperband", {"min_resource": "auto"}, "min_resource: .* integer from 1"),
+        ("hyperband", {"reduction_factor": 1}, "reduction_factor: .* integer from 2"),
     ],
 )
 def test_wrong_options_of_pruners_are_explained(
@@ -171,6 +182,45 @@ def test_fixed_parameters_stay_fixed() -> None:
         (2.5, "a")
     }
     assert len({each.params["y"] for each in drawn if each}) == 4
+
+
+def test_a_sampler_that_fails_is_named_with_its_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An option that nobody checked is no reason to show where Optuna stumbled over it."""
+
+    def stumble(*_: object) -> None:
+        raise IndexError("out of bounds")
+
+    order = FixedOrder(describe("random"), num_trials=4, lookahead=4)
+    order.next_task()
+    monkeypatch.setattr(
+        optuna.samplers.RandomSampler, "infer_relative_search_space", stumble
+    )
+    with pytest.raises(MlExperimentError) as caught:
+        order.next_task()
+    assert str(caught.value) == (
+        "sampler random could not draw trial 1 (IndexError: out of bounds)"
+    )
+
+
+def test_a_pruner_that_fails_is_named_with_the_trial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Hyperband is asked for its brackets before a trial is drawn."""
+
+    def stumble(*_: object) -> None:
+        raise ZeroDivisionError
+
+    order = FixedOrder(
+        describe("random", pruner="hyperband"), num_trials=4, lookahead=4
+    )
+    monkeypatch.setattr(optuna.pruners.HyperbandPruner, "prune", stumble)
+    with pytest.raises(
+        MlExperimentError,
+        match=r"^pruner hyperband could not prepare trial 0 \(ZeroDivisionError\)$",
+    ):
+        order.next_task()
 
 
 def test_quasi_random_points_do_not_begin_anew() -> None:

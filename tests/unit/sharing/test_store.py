@@ -272,6 +272,35 @@ def test_a_users_own_read_only_file_map_is_not_copied(tmp_path: Path) -> None:
     assert (tmp_path / "shared" / store.BYTES_NAME).stat().st_size == 2 * 100 * 8
 
 
+@pytest.mark.parametrize("fate", ["deleted", "replaced", "moved"])
+def test_a_map_whose_file_is_gone_is_copied(tmp_path: Path, fate: str) -> None:
+    """What load_data mapped in a temporary folder is nowhere but in the map."""
+    file = tmp_path / "rows.bin"
+    np.arange(100.0).tofile(file)
+    rows = np.memmap(file, dtype=np.float64, mode="r", shape=(10, 10))
+    if fate == "moved":
+        file.rename(tmp_path / "elsewhere.bin")
+    else:
+        file.unlink()
+    if fate != "deleted":
+        np.zeros(100).tofile(file)
+
+    found = round_trip(rows, tmp_path / "shared")
+
+    np.testing.assert_array_equal(found, np.arange(100.0).reshape(10, 10))
+
+
+def test_a_file_that_went_away_later_is_named(tmp_path: Path) -> None:
+    """It is a file of the user's that is not found then, and not what was shared."""
+    file = tmp_path / "rows.bin"
+    np.arange(100.0).tofile(file)
+    share(np.memmap(file, dtype=np.float64, mode="r"), tmp_path / "shared")
+    file.unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"rows\.bin"):
+        load_shared(tmp_path / "shared")
+
+
 def test_a_tensor_comes_back_equal(tmp_path: Path) -> None:
     """Tensors are mapped, too; in-place changes stay with whoever made them."""
     torch = pytest.importorskip("torch")
