@@ -14,11 +14,12 @@ from ml_experiment.verify.checklist.values import (
     is_open,
     keyword,
     sources,
+    written_out,
 )
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ml_experiment.verify.checklist.module import Module
     from ml_experiment.verify.checklist.project import Project
@@ -58,6 +59,7 @@ _HARMLESS_PROGRAMS = frozenset(
             "conda",
         ),
         *("lscpu", "free", "dvc", "rocm-smi", "which", "date", "whoami", "open"),
+        *("ml-experiment", "ml_experiment"),  # what it runs has a seed, and a record
     }
 )
 _PROGRAMS = frozenset(
@@ -80,8 +82,9 @@ def loader_workers(module: Module, project: Project) -> Iterator[Finding]:
             "torchdata",
         }:
             continue
-        given = keyword(call, "generator") or keyword(call, "worker_init_fn")
-        if given is not None or is_open(call) or not _has_workers(module, call):
+        full = written_out(module, call)
+        given = keyword(full, "generator") or keyword(full, "worker_init_fn")
+        if given is not None or is_open(full) or not _has_workers(module, full):
             continue
         yield at(
             module,
@@ -235,16 +238,27 @@ def other_programs(module: Module, project: Project) -> Iterator[Finding]:
 
 def _program(module: Module, given: ast.expr | None) -> str | None:
     """Return the name of a program; nothing if it is not written down."""
-    if given is None:
-        return None
+    first = given
     if isinstance(given, (ast.List, ast.Tuple)):
         first = given.elts[0] if given.elts else None
-    else:
-        first = given
+        if first is not None and module.resolve(first) == "sys.executable":
+            return _run_by_python(module, given.elts[1:])
     value = constant(module, first)
     if not isinstance(value, str) or not value.strip():
         return None
     return value.split()[0].rpartition("/")[2]
+
+
+def _run_by_python(module: Module, words: Sequence[ast.expr]) -> str:
+    """Return the module or the script that Python is to run."""
+    texts = [constant(module, each) for each in words]
+    match texts:
+        case ["-m", str() as name, *_]:
+            return name
+        case [str() as script, *_] if script.endswith(".py"):
+            return script.rpartition("/")[2]
+        case _:
+            return "python"
 
 
 CHECKS = (loader_workers, random_in_threads, unseeded_libraries, other_programs)

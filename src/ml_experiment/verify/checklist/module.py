@@ -13,6 +13,8 @@ import warnings
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
+from ml_experiment.verify.checklist.dynamic import attribute_in_text, module_in_text
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -138,9 +140,9 @@ class Module:
         """Every use of a name that leads somewhere, at its full length."""
         found: list[tuple[ast.expr, str]] = []
         for node in self.nodes:
-            if not isinstance(node, (ast.Name, ast.Attribute)):
+            if not isinstance(node, (ast.Name, ast.Attribute, ast.Call)):
                 continue
-            if not isinstance(node.ctx, ast.Load):
+            if not isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
                 continue
             parent = self.parents.get(node)
             if isinstance(parent, ast.Attribute) or self._is_annotation(node):
@@ -158,6 +160,9 @@ class Module:
     def resolve(self, node: ast.expr) -> str | None:
         """Return the dotted name that an expression stands for, ``None`` if unknown."""
         if node not in self._resolved:
+            self._resolved[node] = (
+                None  # a name that stands for itself stands for nothing
+            )
             self._resolved[node] = self._resolve(node)
         return self._resolved[node]
 
@@ -166,9 +171,10 @@ class Module:
         while isinstance(node, ast.Attribute):
             names.append(node.attr)
             node = node.value
-        if not isinstance(node, ast.Name):
-            return None
-        base = self._resolve_name(node)
+        if isinstance(node, ast.Name):
+            base = self._resolve_name(node)
+        else:
+            base = module_in_text(self, node) or attribute_in_text(self, node)
         if base is None:
             return None
         # The home of a thing inside of its library is nobody's business.
@@ -181,14 +187,24 @@ class Module:
             if isinstance(scope, ast.Module):
                 break
             if node.id in self.bound(scope):
-                return None
+                return self._imported_in_text(scope, node.id)
         if node.id in self.aliases:
             return self.aliases[node.id]
         if node.id in self.bound(self.tree):
-            return None
+            return self._imported_in_text(self.tree, node.id)
         if node.id in _BUILTINS:
             return f"builtins.{node.id}"
         return f"{self.stars[0]}.{node.id}" if len(self.stars) == 1 else None
+
+    def _imported_in_text(self, scope: Scope, name: str) -> str | None:
+        """Return the module that a name was given which a scope binds once."""
+        values = self.assigned(scope).get(name, [])
+        found = module_in_text(self, values[0]) if len(values) == 1 else None
+        if found is None:
+            return None
+        names = [each for each in self.inside(scope) if isinstance(each, ast.Name)]
+        stored = [each for each in names if not isinstance(each.ctx, ast.Load)]
+        return found if sum(each.id == name for each in stored) == 1 else None
 
     def scopes(self, node: ast.AST) -> Iterator[Scope]:
         """Yield the functions around a node, the innermost first, then the module."""

@@ -10,10 +10,18 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from ml_experiment.verify.checklist.functions import (
+    attributes,
+    called_function,
+    calls_of,
+    parameter_for,
+)
 from ml_experiment.verify.checklist.values import last_name
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ml_experiment.verify.checklist.module import Module
 
 _HARMLESS = frozenset(
@@ -25,7 +33,6 @@ _HARMLESS = frozenset(
             "isdisjoint",
             "symmetric_difference",
             "update",
-            "print",
             "type",
         ),
         *(
@@ -85,6 +92,9 @@ def where_order_shows(
         if name is not None:
             shown = _through_name(module, parent, name, is_set=is_set, depth=depth)
             return shown if is_set or shown is None else node
+        places = _carried_to(module, parent, child) if is_set else None
+        if places is not None:
+            return _through_places(module, places, is_set=is_set, depth=depth)
         answer, is_set = _step(parent, child, is_set=is_set)
         if answer is not None:
             return node if answer else None
@@ -105,11 +115,43 @@ def _name_given(node: ast.AST) -> str | None:
             return None
 
 
+def _carried_to(
+    module: Module, parent: ast.AST, child: ast.AST
+) -> Sequence[ast.expr] | None:
+    """Return where a set is met again that an object keeps, or a function hands on.
+
+    Nothing if the text does not tell who gets it.
+    """
+    match parent:
+        case (
+            ast.Assign(targets=[ast.Attribute(value=ast.Name(id="self"), attr=name)])
+            | ast.AnnAssign(target=ast.Attribute(value=ast.Name(id="self"), attr=name))
+        ):
+            return attributes(module, parent, name)
+        case ast.Return():
+            scope = module.scope(parent)
+            if not isinstance(scope, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                return None
+            return list(calls_of(module, scope))
+        case ast.Call() if parent.func is not child:
+            function = called_function(module, parent)
+            if function is None:
+                return None
+            parameter = parameter_for(module, function, parent, child)
+            return None if parameter is None else module.uses(function, parameter)
+        case _:
+            return None
+
+
 def _step(  # noqa: PLR0911 - a list of cases
     parent: ast.AST, child: ast.AST, *, is_set: bool
 ) -> tuple[bool | None, bool]:
     """Return an answer, or ``None`` to go on; and whether the value is still a set."""
     match parent:
+        case ast.FormattedValue() | ast.JoinedStr() | ast.Starred():
+            return None, False
+        case _ if isinstance(child, (ast.JoinedStr, ast.Starred)):
+            return _spelt_out(parent, child), False
         case ast.Call():
             return _into_call(parent, child, is_set=is_set)
         case ast.comprehension():
@@ -122,7 +164,9 @@ def _step(  # noqa: PLR0911 - a list of cases
             return parent.iter is child and not _is_free(parent), is_set
         case ast.Assign(targets=[ast.Tuple() | ast.List()]) if is_set:
             return True, is_set
-        case ast.BinOp() | ast.Starred() | ast.IfExp() | ast.Await() | ast.keyword():
+        case ast.keyword(arg=None):
+            return False, is_set  # names of arguments come in any order
+        case ast.BinOp() | ast.IfExp() | ast.Await() | ast.keyword():
             going_on = not (isinstance(parent, ast.IfExp) and parent.test is child)
             return (None if going_on else False), is_set
         case ast.Attribute():
@@ -131,12 +175,22 @@ def _step(  # noqa: PLR0911 - a list of cases
             return _elsewhere(parent, is_set=is_set), is_set
 
 
+def _spelt_out(parent: ast.AST, child: ast.JoinedStr | ast.Starred) -> bool | None:
+    """Answer for what ``f"{items}"`` and ``*items`` stand in."""
+    if isinstance(child, ast.JoinedStr):
+        # In the text of an error, or a name, an order is nothing to speak of.
+        return isinstance(parent, ast.Call) and last_name(parent) == "print"
+    if isinstance(parent, ast.Call):
+        return _into_call(parent, child, is_set=False)[0]
+    return None if isinstance(parent, (ast.List, ast.Tuple)) else False
+
+
 def _elsewhere(parent: ast.AST, *, is_set: bool) -> bool:
     """Answer for the end of the way: a test, a statement, another value around it."""
     if is_set:
         return isinstance(parent, ast.YieldFrom)
     quiet = (ast.Compare, ast.BoolOp, ast.UnaryOp, ast.If, ast.While, ast.Expr)
-    return not isinstance(parent, (*quiet, ast.Assert, ast.Raise, ast.FormattedValue))
+    return not isinstance(parent, (*quiet, ast.Assert, ast.Raise))
 
 
 def _into_call(
@@ -147,6 +201,8 @@ def _into_call(
         return False, is_set
     if name in _KEEPERS:
         return None, False
+    if name == "print":  # the console is recorded, and compared
+        return True, is_set
     # A set that is handed to somebody is still a set; a list is what it is.
     return not is_set, is_set
 
@@ -154,9 +210,15 @@ def _into_call(
 def _through_name(
     module: Module, statement: ast.AST, name: str, *, is_set: bool, depth: int
 ) -> ast.expr | None:
+    places = module.uses(module.scope(statement), name)
+    return _through_places(module, places, is_set=is_set, depth=depth)
+
+
+def _through_places(
+    module: Module, places: Sequence[ast.expr], *, is_set: bool, depth: int
+) -> ast.expr | None:
     if depth >= _DEEPEST:
         return None
-    places = module.uses(module.scope(statement), name)
     for place in places:
         parent = module.parents.get(place)
         if isinstance(parent, ast.Attribute) and parent.attr == "sort":

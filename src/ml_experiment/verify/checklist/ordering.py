@@ -14,6 +14,7 @@ from ml_experiment.verify.checklist.values import (
     last_name,
     words,
 )
+from ml_experiment.verify.checklist.walking import COLLECTING, unsorted, walks
 
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _READY_FIRST = frozenset(
         "dask.distributed.as_completed",
     }
 )
-_COLLECTING = frozenset({"append", "extend", "insert", "write", "writerow", "put"})
+_SET_OPERATORS = (ast.BitOr, ast.BitAnd, ast.BitXor, ast.Sub)
 
 
 def sets(module: Module, project: Project) -> Iterator[Finding]:
@@ -62,12 +63,26 @@ def _is_set(module: Module, node: ast.expr) -> bool:
             isinstance(each, ast.Constant) and isinstance(each.value, numbers)
             for each in node.elts
         )
+    if isinstance(node, ast.BinOp) and isinstance(node.op, _SET_OPERATORS):
+        sides = (node.left, node.right)
+        # Of two sets each is looked at for itself.
+        known = any(_is_set(module, side) for side in sides)
+        return not known and any(_is_view(side) for side in sides)
     if not isinstance(node, ast.Call):
         return False
     if module.resolve(node.func) not in {"builtins.set", "builtins.frozenset"}:
         return False
     inner = argument(node, 0)
     return not (isinstance(inner, ast.Call) and last_name(inner) == "range")
+
+
+def _is_view(node: ast.expr) -> bool:
+    """Return whether a value is a dictionary's keys: ``|`` of them is a set."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="keys" | "items"), args=[], keywords=[]):
+            return True
+        case _:
+            return False
 
 
 def folders(module: Module, project: Project) -> Iterator[Finding]:
@@ -78,15 +93,7 @@ def folders(module: Module, project: Project) -> Iterator[Finding]:
             continue
         if where_order_shows(module, call, is_set=False) is not None:
             shown = name if name in _LISTINGS else f".{last_name(call)}()"
-            yield at(
-                module,
-                call,
-                "file-order",
-                f"{shown} lists files in the order of the file system, which is another "
-                "one on another machine",
-                "sorted(...) around it",
-            )
-    yield from _walks(module)
+            yield unsorted(module, call, shown, "sorted(...) around it")
 
 
 def _is_listing_method(call: ast.Call, name: str) -> bool:
@@ -103,26 +110,6 @@ def _is_listing_method(call: ast.Call, name: str) -> bool:
 
 def _pathlib(name: str) -> tuple[str, ...]:
     return (name,) if name.startswith("pathlib.") else ()
-
-
-def _walks(module: Module) -> Iterator[Finding]:
-    for node in module.nodes:
-        if not isinstance(node, ast.For) or not isinstance(node.iter, ast.Call):
-            continue
-        if module.resolve(node.iter.func) != "os.walk":
-            continue
-        calls = [each for each in ast.walk(node) if isinstance(each, ast.Call)]
-        if any("sort" in last_name(each).lower() for each in calls):
-            continue
-        if any(last_name(each) in _COLLECTING for each in calls):
-            yield at(
-                module,
-                node.iter,
-                "file-order",
-                "os.walk lists files in the order of the file system, which is another "
-                "one on another machine",
-                "sorted(os.walk(...)), and sorted(files) in the loop",
-            )
 
 
 def completions(module: Module, project: Project) -> Iterator[Finding]:
@@ -158,7 +145,7 @@ def _is_collected(module: Module, call: ast.Call) -> bool:
     if isinstance(parent, (ast.For, ast.AsyncFor)) and parent.iter is node:
         return any(
             isinstance(each, (ast.AugAssign, ast.Yield))
-            or (isinstance(each, ast.Call) and last_name(each) in _COLLECTING)
+            or (isinstance(each, ast.Call) and last_name(each) in COLLECTING)
             for statement in parent.body
             for each in ast.walk(statement)
         )
@@ -166,4 +153,4 @@ def _is_collected(module: Module, call: ast.Call) -> bool:
     return where_order_shows(module, node, is_set=False) is not None
 
 
-CHECKS = (sets, folders, completions)
+CHECKS = (sets, folders, walks, completions)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from ml_experiment.verify.checklist.decorators import is_job
 from ml_experiment.verify.checklist.imports import ModuleSet, find_local, search_path
 from ml_experiment.verify.checklist.repository import Repository, read_repository
-from ml_experiment.verify.checklist.requirements import Requirements, read_requirements
+from ml_experiment.verify.checklist.requirements import read_requirements
 from ml_experiment.verify.checklist.targets import Target, walk
 from ml_experiment.verify.checklist.values import keyword, words
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ml_experiment.verify.checklist.module import Module, Unreadable
+    from ml_experiment.verify.checklist.pins import Requirements
 
 _MARKS = (
     ".git",

@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from ml_experiment.verify.checklist.functions import called_function, returned
 from ml_experiment.verify.checklist.places import at
 from ml_experiment.verify.checklist.values import (
     constant,
@@ -65,6 +66,8 @@ _SEED_NAME = re.compile(
     r"(random_|rng_|np_|torch_)?(seed|random_state)s?", re.IGNORECASE
 )
 
+_DEEPEST = 3  # names of names, and functions that call functions
+
 
 def entropy_of_the_system(module: Module, project: Project) -> Iterator[Finding]:
     """Find what asks the operating system for random numbers."""
@@ -117,6 +120,12 @@ def seeds_from_clocks(module: Module, project: Project) -> Iterator[Finding]:
                 reported.add(call.lineno)
                 yield _clock_finding(module, call, clock)
     for node in module.nodes:
+        for value in _seeds_in_table(node):
+            clock = _clock_in(module, value)
+            if clock is not None and value.lineno not in reported:
+                reported.add(value.lineno)
+                yield _clock_finding(module, value, clock)
+    for node in module.nodes:
         if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
             continue
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
@@ -131,12 +140,14 @@ def seeds_from_clocks(module: Module, project: Project) -> Iterator[Finding]:
 
 
 def _lines_of_seeding(module: Module, names: list[str]) -> set[int]:
-    """Return the lines of calls that take one of these names."""
+    """Return the lines of calls, and of tables, that take one of these names."""
     return {
-        call.lineno
-        for call, _ in module.calls
-        for node in ast.walk(call)
+        line
+        for holder in module.nodes
+        if isinstance(holder, (ast.Call, ast.Dict))
+        for node in ast.walk(holder)
         if isinstance(node, ast.Name) and node.id in names
+        for line in (holder.lineno, node.lineno)
     }
 
 
@@ -161,28 +172,56 @@ def _seeds_given(call: ast.Call, name: str) -> Iterator[ast.expr]:
             yield each.value
 
 
+def _seeds_in_table(node: ast.AST) -> Iterator[ast.expr]:
+    """Yield what a table of parameters has as a seed: ``{"seed": ...}``."""
+    if not isinstance(node, ast.Dict):
+        return
+    for key, value in zip(node.keys, node.values, strict=True):
+        if _is_seed_text(key):
+            yield value
+
+
+def _is_seed_text(node: ast.expr | None) -> bool:
+    match node:
+        case ast.Constant(value=str() as text):
+            return _SEED_NAME.fullmatch(text) is not None
+        case _:
+            return False
+
+
 def _is_seed_name(target: ast.expr) -> bool:
     match target:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return _SEED_NAME.fullmatch(name) is not None
+        case ast.Subscript(slice=key):
+            return _is_seed_text(key)
         case _:
             return False
 
 
 def _clock_in(module: Module, node: ast.expr, depth: int = 0) -> str | None:
-    """Return the clock that a value is made of, also by way of names."""
+    """Return the clock that a value is made of, also by way of names and functions."""
     for each in ast.walk(node):
         if isinstance(each, ast.Call):
             name = module.resolve(each.func)
             if name in _CLOCKS:
                 return name
-        if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Load) and depth < 3:  # noqa: PLR2004 - names of names of names
-            found = list(sources(module, each, each.id))
-            if len(found) == 1 and found[0] is not node:
-                clock = _clock_in(module, found[0], depth + 1)
-                if clock is not None:
-                    return clock
+        for origin in _origins(module, each) if depth < _DEEPEST else ():
+            clock = None if origin is node else _clock_in(module, origin, depth + 1)
+            if clock is not None:
+                return clock
     return None
+
+
+def _origins(module: Module, node: ast.AST) -> list[ast.expr]:
+    """Return what a name stands for, or a function of the same file gives back."""
+    if isinstance(node, ast.Call):
+        function = called_function(module, node)
+        return [] if function is None else returned(module, function)
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        found = list(sources(module, node, node.id))
+        return found if len(found) == 1 else []
+    return []
 
 
 def time_budgets(module: Module, project: Project) -> Iterator[Finding]:

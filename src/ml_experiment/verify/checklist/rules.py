@@ -130,6 +130,7 @@ _TABLE: tuple[tuple[str, str, Severity, Level | None], ...] = (
     ("syntax-error", "software", _E, _REVIEW),
     ("undeclared-package", "software", _N, _AUDIT),
     ("unpinned-package", "software", _W, _AUDIT),
+    ("unreadable-requirements", "software", _W, _AUDIT),
     ("untracked-code", "software", _W, _AUDIT),
     ("wrong-version", "software", _W, _AUDIT),
     ("machine-threads", "hardware", _N, None),

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from ml_experiment.verify.checklist.installed import Package
     from ml_experiment.verify.checklist.module import Module
+    from ml_experiment.verify.checklist.pins import Pin, Requirements
     from ml_experiment.verify.checklist.project import Project
-    from ml_experiment.verify.checklist.requirements import Pin
     from ml_experiment.verify.checklist.rules import Finding
 
 _OWN = frozenset({"ml_experiment"})
@@ -123,6 +123,7 @@ def packages(project: Project) -> Iterator[Finding]:
     """Find packages that are imported, and not there, not declared or not pinned."""
     imported = _imported(project)
     declared = project.requirements
+    yield from _unreadable(declared)
     pathless = not any(module.has_own_path for module in project.modules)
     third_party = [top for top in imported if top not in _OWN]
     if not declared.files and third_party:
@@ -141,6 +142,17 @@ def packages(project: Project) -> Iterator[Finding]:
         if declared.files and top not in _OWN:
             yield from _pins(project, module, node, package)
     yield from _other_pins(project, imported)
+
+
+def _unreadable(declared: Requirements) -> Iterator[Finding]:
+    for path, problem in declared.unreadable:
+        yield finding(
+            "unreadable-requirements",
+            f"what this file declares cannot be read: {problem.problem}",
+            f"correct {path.name}",
+            file=path,
+            line=problem.line,
+        )
 
 
 def _other_pins(project: Project, imported: Mapping[str, object]) -> Iterator[Finding]:
@@ -256,6 +268,8 @@ def _pins(
     name, version = package.names[0], package.version or "VERSION"
     if any(declared.is_in_text_lock(each) for each in package.names):
         return
+    if not pins and declared.unreadable:
+        return  # the package may be there
     if not pins:
         lists = [each.name for each in declared.files if "constraints" not in each.name]
         file = (lists or [declared.files[0].name])[0]

@@ -49,7 +49,7 @@ _FITS = frozenset({"fit", "fit_transform", "fit_resample"})
 def split_seeds(module: Module, project: Project) -> Iterator[Finding]:
     """Find random splits without a seed of their own."""
     del project
-    for call, name in module.calls:
+    for call, name in (*module.calls, *_calls_in_part(module)):
         seed = _seed_wanted(module, call, name)
         if seed is None or is_open(call):
             continue
@@ -66,6 +66,38 @@ def split_seeds(module: Module, project: Project) -> Iterator[Finding]:
             if seed != "generator"
             else "generator=torch.Generator().manual_seed(0)",
         )
+
+
+def _calls_in_part(module: Module) -> Iterator[tuple[ast.Call, str]]:
+    """Yield what ``functools.partial`` and a later call together call.
+
+    Where it goes elsewhere than into calls, nobody knows what is given there.
+    """
+    for call, name in module.calls:
+        if name != "functools.partial" or not call.args:
+            continue
+        called = call.args[0]
+        for later in _later_calls(module, call):
+            args = [*call.args[1:], *later.args]
+            # What is given later is in the place of what was given before.
+            keywords = [*later.keywords, *call.keywords]
+            whole = ast.copy_location(ast.Call(called, args, keywords), later)
+            yield whole, module.resolve(called) or ""
+
+
+def _later_calls(module: Module, call: ast.Call) -> list[ast.Call]:
+    parent = module.parents.get(call)
+    places: list[ast.expr] = [call]
+    match parent:
+        case ast.Assign(targets=[ast.Name(id=name)]):
+            places = [*module.uses(module.scope(parent), name)]
+            if len(module.assigned(module.scope(parent)).get(name, [])) != 1:
+                return []
+        case _:
+            pass
+    later = [(place, module.parents.get(place)) for place in places]
+    calls = [x for place, x in later if isinstance(x, ast.Call) and x.func is place]
+    return calls if len(calls) == len(places) else []
 
 
 def _seed_wanted(  # noqa: PLR0911 - a list of cases

@@ -43,6 +43,45 @@ def is_open(call: ast.Call) -> bool:
     )
 
 
+def written_out(module: Module, call: ast.Call) -> ast.Call:
+    """Return a call with ``**options`` replaced by what they are, where the text tells.
+
+    It tells where a name has one table, and is used for nothing but ``**options``.
+    """
+    keywords: list[ast.keyword] = []
+    for each in call.keywords:
+        inner = _options(module, each.value) if each.arg is None else None
+        keywords += [each] if inner is None else inner
+    return ast.copy_location(ast.Call(call.func, call.args, keywords), call)
+
+
+def _options(module: Module, node: ast.expr) -> list[ast.keyword] | None:
+    table = node
+    if isinstance(node, ast.Name):
+        found = list(sources(module, node, node.id))
+        places = module.uses(module.tree, node.id)
+        kept = all(_is_spread(module, place) for place in places)
+        table = found[0] if len(found) == 1 and kept else node
+    match table:
+        case ast.Call(func=function, args=[], keywords=keywords):
+            named = all(each.arg is not None for each in keywords)
+            is_table = module.resolve(function) == "builtins.dict"
+            return keywords if named and is_table else None
+        case ast.Dict(keys=keys, values=values):
+            names = [each.value for each in keys if isinstance(each, ast.Constant)]
+            texts = [each for each in names if isinstance(each, str)]
+            pairs = zip(texts, values, strict=False)
+            given = [ast.keyword(arg=name, value=value) for name, value in pairs]
+            return given if len(texts) == len(keys) else None
+        case _:
+            return None
+
+
+def _is_spread(module: Module, place: ast.Name) -> bool:
+    parent = module.parents.get(place)
+    return isinstance(parent, ast.keyword) and parent.arg is None
+
+
 def last_name(call: ast.Call) -> str:
     """Return the last part of the name that is called: ``fit`` in ``model.fit()``."""
     match call.func:

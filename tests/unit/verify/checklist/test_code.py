@@ -17,6 +17,22 @@ if TYPE_CHECKING:
 PACKAGES = {"not-installed", "undeclared-package", "unpinned-package", "wrong-version"}
 TREE = {"dirty-tree"}
 
+KEPT = """\
+class Kept:
+    def __init__(self):
+        self.names = {{'a', 'b'}}
+
+    def total(self):
+        return [n * len(x) for n, x in {how}][-1]
+"""
+TOTAL = """\
+def total(names):
+    found = 0
+    for n, x in {how}:
+        found += n * len(x)
+    return found
+"""
+
 # (code, imports, body of main)
 BAD = [
     ("os-entropy", "import secrets", "secrets.token_bytes(4)"),
@@ -28,6 +44,18 @@ BAD = [
     ("os-entropy", "import random as r", "r.SystemRandom().random()"),
     ("os-entropy", "from os import *", "urandom(8)"),
     ("os-entropy", "import torch", "torch.seed()"),
+    (
+        "os-entropy",
+        "import importlib\nhidden = importlib.import_module('secrets')",
+        "hidden.randbelow(4)",
+    ),
+    (
+        "os-entropy",
+        "from importlib import import_module",
+        "hidden = import_module('secrets')\nhidden.randbelow(4)",
+    ),
+    ("os-entropy", "", "C = __import__('uuid').uuid4().int"),
+    ("os-entropy", "import os as o", "draw = getattr(o, 'urandom')\nC = draw(1)[0]"),
     ("time-seed", "import random, time", "random.seed(time.time())"),
     ("time-seed", "import numpy as np, time", "np.random.seed(int(time.time()))"),
     (
@@ -45,6 +73,31 @@ BAD = [
     ("time-seed", "import datetime", "SEED = datetime.datetime.now().microsecond"),
     ("time-seed", "import numpy as np", "np.random.seed(id(main) % 1000)"),
     (
+        "time-seed",
+        "import random, time\ndef fresh():\n    return int(time.time())\n",
+        "random.seed(fresh())",
+    ),
+    (
+        "time-seed",
+        (
+            "import random, time\n"
+            "class Job:\n"
+            "    def fresh(self):\n        now = time.time()\n        return int(now)\n"
+            "    def begin(self):\n        random.seed(self.fresh())\n"
+        ),
+        "Job().begin()",
+    ),
+    (
+        "time-seed",
+        "import time\nimport xgboost",
+        "xgboost.train({'eta': 1, 'seed': int(time.time())}, C)",
+    ),
+    (
+        "time-seed",
+        "import time",
+        "options = {}\noptions['random_state'] = time.time_ns()",
+    ),
+    (
         "dataloader-workers",
         "from torch.utils.data import DataLoader",
         "DataLoader([1], shuffle=True, num_workers=2)",
@@ -54,6 +107,16 @@ BAD = [
         "import torch.utils.data as tud\nWORKERS = 4",
         "tud.DataLoader([1], num_workers=WORKERS)",
     ),
+    (
+        "dataloader-workers",
+        "from torch.utils.data import DataLoader",
+        "options = dict(num_workers=4)\nDataLoader([1], **options)",
+    ),
+    (
+        "dataloader-workers",
+        "from torch.utils.data import DataLoader",
+        "options = {'num_workers': 4}\nDataLoader([1], shuffle=True, **options)",
+    ),
     ("set-order", "", "for x in {'a', 'b'}:\n    C += len(x)"),
     (
         "set-order",
@@ -62,6 +125,33 @@ BAD = [
     ),
     ("set-order", "", "C = list(set('abc'))[0]"),
     ("set-order", "", "for x in {'a', 'b'}:\n    print(x)"),
+    ("set-order", "", "print(list({'a', 'b'}))"),
+    ("set-order", "", "s = {'a', 'b'}\nprint('of', ','.join(s))"),
+    ("set-order", "", "s = {'a', 'b'}\nprint(*s)"),
+    ("set-order", "", "print({'a', 'b'})"),
+    ("set-order", "", "s = {'a', 'b'}\nprint(f'of {s}')"),
+    ("set-order", "", "s = {'a', 'b'}\nxs = [*s]\nC = xs[0]"),
+    ("set-order", "", "s = {'a', 'b'}\nC = ('c', *s)[1]"),
+    ("set-order", KEPT.format(how="enumerate(self.names)"), "C = Kept().total()"),
+    ("set-order", "def names():\n    return {'a', 'b'}\n", "C = list(names())[0]"),
+    (
+        "set-order",
+        "def names():\n    found = set('ab')\n    return found\n",
+        "for n, x in enumerate(names()):\n    C += n * len(x)",
+    ),
+    ("set-order", TOTAL.format(how="enumerate(names)"), "C = total({'a', 'b'})"),
+    (
+        "set-order",
+        TOTAL.format(how="enumerate(names)"),
+        "found = {'a', 'b'}\nC = total(names=found)",
+    ),
+    (
+        "set-order",
+        "",
+        "d, e = {'a': 1}, {'b': 2}\nC = [x for x in d.keys() | e.keys()][0]",
+    ),
+    ("set-order", "", "d = {'a': 1}\nfor x in d.keys() - ['b']:\n    C += d[x]"),
+    ("file-order", "import os", "print(os.listdir('.'))"),
     ("set-order", "", "names = set('abc')\nfor n, x in enumerate(names):\n    C += n"),
     ("file-order", "import os", "for f in os.listdir('.'):\n    C += len(f)"),
     ("file-order", "import os", "for f in os.listdir('.'):\n    print(f)"),
@@ -76,6 +166,22 @@ BAD = [
         "file-order",
         "import os",
         "xs = []\nfor a, b, c in os.walk('.'):\n    xs.extend(c)",
+    ),
+    ("file-order", "import os", "xs = []\nfor a, b, c in os.walk('.'):\n    xs += c"),
+    (
+        "file-order",
+        "import os",
+        "xs = [os.path.join(a, x) for a, _, c in os.walk('.') for x in c]\nC = xs[0]",
+    ),
+    (
+        "file-order",
+        "from pathlib import Path",
+        "xs = []\nfor a, b, c in Path('.').walk():\n    xs.extend(c)",
+    ),
+    (
+        "file-order",
+        "from pathlib import Path\nHERE = Path(__file__).resolve().parent",
+        "top = HERE / 'data'\nfor a, b, c in top.walk():\n    C += [a / x for x in c]",
     ),
     (
         "completion-order",
@@ -115,6 +221,16 @@ BAD = [
         "draw()",
     ),
     ("other-program", "import subprocess", "subprocess.run(['./simulate', '3'])"),
+    (
+        "other-program",
+        "import subprocess, sys",
+        "subprocess.run([sys.executable, 'fit.py'])",
+    ),
+    (
+        "other-program",
+        "import subprocess\nfrom sys import executable",
+        "words = ['-m', 'fit']\nsubprocess.run([executable, *words])",
+    ),
     ("other-program", "import os", "os.system('./simulate 3')"),
     ("gpu-op", "import torch", "torch.zeros(3, device='cuda').scatter_add_(0, C, C)"),
     ("gpu-op", "import torch", "torch.nn.CTCLoss().cuda()"),
@@ -172,6 +288,11 @@ BAD = [
         "no-split-seed",
         "from torch.utils.data import random_split",
         "random_split([1, 2], [1, 1])",
+    ),
+    (
+        "no-split-seed",
+        "from functools import partial\nfrom sklearn.model_selection import train_test_split",
+        "split = partial(train_test_split, test_size=0.2)\na, b = split([1, 2])",
     ),
     ("no-split-seed", "import pandas as pd", "pd.DataFrame().sample(frac=0.8)"),
     (
@@ -278,15 +399,64 @@ GOOD = [
         "import time",
         "start = time.time()\nif time.time() - start > 1:\n    print('slow')",
     ),
+    (
+        "import random, time\ndef fresh():\n    time.time()\n    return 3\n",
+        "random.seed(fresh())",
+    ),
+    (
+        "import random, time\ndef now():\n    return time.time()\n",
+        "start = now()\nrandom.seed(3)\nprint(now() - start)",
+    ),
+    ("import time\nimport xgboost", "xgboost.train({'seed': 3, 'at': time.time()}, C)"),
+    (
+        "import time",
+        "seconds = {'started': time.time()}\nseconds['ended'] = time.time()",
+    ),
     # Names that only look alike.
     ("", "secrets = {'a': 1}\nC = secrets['a']"),
     ("def uuid4():\n    return 4\n", "uuid4()"),
+    ("import importlib", "x = importlib.import_module('json')\nx.dumps(1)"),
+    ("import os", "C = getattr(os, 'sep') + getattr(C, 'urandom', '')"),
+    (
+        "def import_module(x):\n    return x\n",
+        "hidden = import_module('secrets')\nhidden.choice(4)",
+    ),
+    (
+        "import importlib",
+        "x = importlib.import_module('secrets')\nx = {}\nx.choice(4)",
+    ),
+    (
+        "",
+        "x = C\nx = getattr(x, 'x')\ny = getattr(y, 'x')\nC = __import__('uuid').uuid5",
+    ),
     ("import uuid", "uuid.uuid5(uuid.NAMESPACE_DNS, 'x')"),
     ("import secrets", "secrets.compare_digest('a', 'b')"),
     ("import random\ndef f(x: random.SystemRandom) -> None:\n    pass\n", "pass"),
     # Orders that do not show.
     ("", "for x in sorted({'a', 'b'}):\n    C += len(x)"),
     ("", "C = len(set('abc')) + ('a' in {'a', 'b'})"),
+    ("", "s = {'a', 'b'}\nprint(sorted(s), ','.join(sorted(s)), *sorted(s), len(s))"),
+    ("", "s = {'a', 'b'}\nprint('a' in s, min(s), max(*s), s == {'c', 'd'}, bool(s))"),
+    ("", "s = {'a', 'b'}\nC = sorted([*s])[0]\nC = len((*s, 'c'))\nC = {*s, 'c'}"),
+    ("", "s = {'a', 'b'}\nxs = [*s]\nxs.sort()\nC = xs[0]"),
+    ("", "s = {'a', 'b'}\nprint(f'{len(s)} of {sorted(s)}')"),
+    ("", "s = {'a', 'b'}\nif not s:\n    text = f'{s}'\n    raise OSError(text)"),
+    ("", "print(*{1, 2})\nprint([*{1, 2}])"),
+    (KEPT.format(how="enumerate(sorted(self.names))"), "C = Kept().total()"),
+    (KEPT.format(how="[(len(self.names), 'a' in self.names)]"), "C = Kept().total()"),
+    ("def names():\n    return {'a', 'b'}\n", "C = sorted(names())[0]\nlen(names())"),
+    ("def names():\n    return sorted({'a', 'b'})\n", "C = list(names())[0]"),
+    (TOTAL.format(how="enumerate(sorted(names))"), "C = total({'a', 'b'})"),
+    (TOTAL.format(how="enumerate(names)"), "C = total(sorted({'a', 'b'}))"),
+    (
+        "def both(names, other):\n    return [x for x in other if x in names]\n",
+        "C = both({'a', 'b'}, ['a'])[0]",
+    ),
+    ("", "d = {'a': 1}\nfor x in sorted(d.keys() | {'b': 2}.keys()):\n    C += len(x)"),
+    ("", "d = {'a': 1}\nC = [x for x in d.keys()] + list(d.items())\nC = C[0]"),
+    ("", "d = {'a': 1}\nC = dict(**{k: d[k] for k in d.keys() & {'a'}})['a']"),
+    ("", "d = {'a': 1}\nif d.keys() - {'a': 2}.keys():\n    raise ValueError(d)"),
+    ("import os", "print(len(os.listdir('.')), *sorted(os.listdir('.')))"),
     ("", "for x in {1, 2, 3}:\n    C += x"),
     ("", "missing = {'a'} - set('abc')\nif missing:\n    raise ValueError(missing)"),
     ("", "C = {x for x in set('abc')}"),
@@ -300,6 +470,20 @@ GOOD = [
         "import os",
         "for a, b, c in os.walk('.'):\n    for f in sorted(c):\n        print(f)",
     ),
+    ("import os", "n = 0\nfor a, b, c in os.walk('.'):\n    n += len(c)\nC = n"),
+    ("import os", "C = sum(len(c) for a, b, c in os.walk('.'))"),
+    ("import os", "C = sorted(x for a, b, c in os.walk('.') for x in c)[0]"),
+    (
+        "import os",
+        "xs = [x for a, b, c in os.walk('.') for x in c]\nxs.sort()\nC = xs[0]",
+    ),
+    ("import os", "d = {x: a for a, b, c in os.walk('.') for x in c}\nC = d['x']"),
+    (
+        "from pathlib import Path",
+        "xs = []\nfor a, b, c in sorted(Path('.').walk()):\n    xs += sorted(c)",
+    ),
+    ("import ast", "xs = []\nfor x in ast.walk(C):\n    xs.append(x)"),
+    ("", "tree = C\nxs = []\nfor x in tree.walk():\n    xs.append(x)"),
     (
         "from concurrent.futures import as_completed",
         "found = {}\nfor x in as_completed([]):\n    found[x] = x.result()",
@@ -311,6 +495,14 @@ GOOD = [
         ),
         "with ThreadPoolExecutor() as pool:\n    C = list(pool.map(draw, [1, 2]))",
     ),
+    (
+        "import subprocess, sys",
+        "subprocess.run([sys.executable, '-m', 'pip', 'freeze'])",
+    ),
+    (
+        "import subprocess, sys",
+        "subprocess.run([sys.executable, '-m', 'ml_experiment', 'train.py'])",
+    ),
     ("import subprocess", "subprocess.check_output(['git', 'rev-parse', 'HEAD'])"),
     (
         "import torch\nfrom torch.utils.data import DataLoader",
@@ -318,6 +510,40 @@ GOOD = [
             "DataLoader([1], num_workers=2, generator=torch.Generator())\n"
             "DataLoader([1], shuffle=True)\nDataLoader([1], num_workers=0)"
         ),
+    ),
+    (
+        "import torch\nfrom torch.utils.data import DataLoader",
+        (
+            "options = dict(num_workers=4, generator=torch.Generator())\n"
+            "DataLoader([1], **options)"
+        ),
+    ),
+    (
+        "import torch\nfrom torch.utils.data import DataLoader",
+        ("options = {'num_workers': 0}\nDataLoader([1], **options)"),
+    ),
+    (
+        "import torch\nfrom torch.utils.data import DataLoader",
+        (
+            "options = dict(num_workers=4)\noptions['generator'] = torch.Generator()\n"
+            "DataLoader([1], **options)"
+        ),
+    ),
+    (
+        "from functools import partial\nfrom sklearn.model_selection import train_test_split",
+        "split = partial(train_test_split, random_state=0)\nsplit([1, 2])",
+    ),
+    (
+        "from functools import partial\nfrom sklearn.model_selection import train_test_split",
+        "split = partial(train_test_split, test_size=0.2)\nsplit([1, 2], random_state=0)",
+    ),
+    (
+        "from functools import partial\nfrom sklearn.model_selection import train_test_split",
+        "split = partial(train_test_split, shuffle=False)\nsplit([1, 2])",
+    ),
+    (
+        "from functools import partial\nfrom sklearn.model_selection import train_test_split",
+        "split = partial(train_test_split, test_size=0.2)\nC = C(split)",
     ),
     ("import torch", "x = torch.zeros(3, device='cpu')\nx.scatter_add_(0, x, x)"),
     (
@@ -408,6 +634,14 @@ def test_a_finding_names_its_line(project: Place) -> None:
         path.read_text().splitlines()[(found.line or 0) - 1].strip()
         == "y = uuid.uuid4()"
     )
+
+
+def test_a_seed_of_the_clock_is_told_once(project: Place) -> None:
+    """A name for it that goes into a table, or a call, is the same seed."""
+    body = "seed = int(time.time())\nC = xgboost.train({'seed': seed}, C)"
+    project.script("import time\nimport xgboost", body)
+
+    assert project.codes()["time-seed"] == 1
 
 
 def test_modules_of_the_project_are_looked_at(project: Place) -> None:

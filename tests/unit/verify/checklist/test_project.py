@@ -282,6 +282,94 @@ def test_packages_that_are_not_pinned_are_found(
     assert project.codes() == {code: 1}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["little", "big"])
+def test_requirements_are_read_in_the_encoding_of_their_mark(
+    project: Place, encoding: str, order: str
+) -> None:
+    """What PowerShell's `pip freeze >` writes is UTF-16, which pip reads."""
+    name = encoding if encoding == "utf-8-sig" else f"{encoding}-{order[0]}e"
+    mark = "" if encoding == "utf-8-sig" else "\ufeff"
+    project.script("import numpy as np")
+    data = f"{mark}numpy=={NUMPY}\r\n".encode(name)
+    (project.path / "requirements.txt").write_bytes(data)
+    project.commit()
+
+    assert project.codes() == {}
+
+
+MALFORMED = [
+    ("pyproject.toml", "[project]\ndependencies = 3\n", "project.dependencies: got 3"),
+    ("pyproject.toml", "[project]\ndependencies = [3]\n", "dependencies[0]: got 3"),
+    ("pyproject.toml", "[project]\noptional-dependencies = [1]\n", "got [1]; a table"),
+    (
+        "pyproject.toml",
+        "[dependency-groups]\ndev = 'x'\n",
+        "groups.dev: got 'x'; a list",
+    ),
+    ("pyproject.toml", "project = 3\n", "project: got 3; a table"),
+    ("pyproject.toml", "tool = 3\n", "tool: got 3; a table"),
+    ("pyproject.toml", "[tool]\npoetry = true\n", "tool.poetry: got True"),
+    ("pyproject.toml", "[tool.poetry]\ngroup = 3\n", "tool.poetry.group: got 3"),
+    ("pyproject.toml", "[tool.poetry.group]\na = 1\n", "tool.poetry.group.a: got 1"),
+    ("pyproject.toml", "[tool.poetry]\ndependencies = 3\n", "dependencies: got 3"),
+    ("pyproject.toml", "[project\n", "this is no TOML"),
+    ("Pipfile", "packages = 3\n", "packages: got 3; a table"),
+    ("Pipfile.lock", '{"default": 3}', "default: got 3; a table"),
+    ("Pipfile.lock", '{"default": {"numpy": null}}', "default.numpy: got None"),
+    ("Pipfile.lock", '{"default": {"numpy": {"version": 3}}}', "version: got 3; text"),
+    ("Pipfile.lock", "[]", "the file: got []; a table"),
+    ("Pipfile.lock", "{", "this is no JSON"),
+    ("uv.lock", "package = 3\n", "package: got 3; a list"),
+    ("poetry.lock", "package = [3]\n", "package[0]: got 3; a table"),
+    ("pdm.lock", "[[package]]\nname = 3\n", "package[0].name: got 3; text"),
+    ("environment.yml", "dependencies: 3\n", "dependencies: got 3; a list"),
+    ("environment.yml", "dependencies: [3]\n", "dependencies[0]: got 3; text"),
+    ("environment.yml", "dependencies: [{pip: 3}]\n", "dependencies[0].pip: got 3"),
+    ("environment.yml", "dependencies: [\n", ""),
+    ("setup.cfg", "[options\n", "no section headers"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"), MALFORMED, ids=[f"{n}-{t}" for n, t, _ in MALFORMED]
+)
+def test_a_malformed_file_is_named_with_what_is_wrong(
+    project: Place, name: str, text: str, said: str
+) -> None:
+    """What it declares is unknown, so no package is called undeclared."""
+    _requires(project, **{name: text})
+
+    [found] = project.check().findings
+
+    assert (found.rule.code, found.file) == (
+        "unreadable-requirements",
+        project.path / name,
+    )
+    assert said in found.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("environments.yml", "- CartPole\n- Acrobot\n"),
+        ("environment-dev.yml", "a: [\n"),
+        ("conda-lock.yml", "dependencies: [\n"),
+        ("pyproject.toml", "[dependency-groups]\nall = [{include-group = 'a'}]\n"),
+        ("poetry.lock", "package = []\n"),
+        ("Pipfile.lock", '{"default": {"x": {"git": "https://example.org/x"}}}'),
+    ],
+)
+def test_files_that_declare_nothing_are_not_called_malformed(
+    project: Place, name: str, text: str
+) -> None:
+    """Other kinds of file, and empty ones, are as they may be."""
+    project.write(name, text)
+    project.commit()
+
+    assert project.codes() == {}
+
+
 def test_open_requirements_of_other_packages_are_a_note(project: Place) -> None:
     """What is not imported itself may be used by what is; tools of developers are not."""
     project.write("requirements-dev.txt", "pytest\n")
