@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from ml_experiment.config.explain import explained
 from ml_experiment.errors import ChangedCrateError, CrateError
 from ml_experiment.verify.crate.layout import (
     DIGESTS,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _SHOWN = 5
+_ON_THE_WEB = ("http://", "https://")  # what a description tells of may lie elsewhere
 
 
 def read_digests(text: bytes) -> dict[str, str]:
@@ -34,8 +36,9 @@ def read_digests(text: bytes) -> dict[str, str]:
         CrateError: It is no such list.
     """
     try:
-        lines = text.decode("utf-8").splitlines()
-        return dict(read_digest_line(line) for line in lines)
+        # Not splitlines(): the name of a file may hold what it takes for the end of a line.
+        lines = filter(None, text.decode("utf-8").split("\n"))
+        return dict(read_digest_line(line.removesuffix("\r")) for line in lines)
     except ValueError as error:
         raise CrateError(f"{DIGESTS} of the crate cannot be read: {error}") from error
 
@@ -73,7 +76,8 @@ def read_index(text: bytes) -> Index:
     try:
         return Index.model_validate(document)
     except ValidationError as error:
-        raise CrateError(f"{INDEX} of the crate cannot be read: {error}") from error
+        [problem, *_] = explained(error, document, Index)
+        raise CrateError(f"{INDEX} of the crate cannot be read: {problem}") from error
 
 
 def check_metadata(text: bytes, digests: Mapping[str, str]) -> None:
@@ -81,7 +85,7 @@ def check_metadata(text: bytes, digests: Mapping[str, str]) -> None:
 
     Raises:
         CrateError: It is no description of a run that this release reads.
-        ChangedCrateError: It gives a file another digest.
+        ChangedCrateError: It gives a file another digest, or has one that is not there.
     """
     graph = _object(text, METADATA).get("@graph")
     if not isinstance(graph, list):
@@ -100,6 +104,12 @@ def check_metadata(text: bytes, digests: Mapping[str, str]) -> None:
             got = "another digest" if name in listed else "no digest"
             raise ChangedCrateError(
                 f"the crate is not as it was exported: {METADATA} has {got} for {name!r}"
+            )
+    for name in sorted(listed.keys() - digests.keys()):
+        if not name.startswith(_ON_THE_WEB):
+            raise ChangedCrateError(
+                f"the crate is not as it was exported: {METADATA} lists {name!r}, which is "
+                "not in it"
             )
 
 

@@ -137,7 +137,7 @@ def _outcome(run: RunDirectory, manifest: Manifest) -> Outcome:
 
 
 def _trial(run: RunDirectory) -> TrialFacts:
-    result: dict[str, Any] = read_json(run.path / "result.json") or {}
+    result: dict[str, Any] = read_json(run.result) or {}
     started = next(
         (each for each in read_journal(run.journal) if each["event"] == "started"), None
     )

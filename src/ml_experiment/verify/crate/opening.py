@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import zipfile
 import zlib
@@ -20,6 +21,7 @@ from ml_experiment.verify.crate.checks import (
     read_index,
     refuse_other_files,
 )
+from ml_experiment.verify.crate.documents import check_documents
 from ml_experiment.verify.crate.items import chunks
 from ml_experiment.verify.crate.layout import (
     DATA_FOLDER,
@@ -44,6 +46,19 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def is_crate(path: Path) -> bool:
     """Return whether a file looks like a crate: it is a zip file, by name or content."""
     return path.is_file() and (path.suffix == ".zip" or zipfile.is_zipfile(path))
+
+
+def refuse_unpacked(path: Path) -> None:
+    """Say what to give in place of a crate that was unpacked into a folder.
+
+    Raises:
+        CrateError: It is one.
+    """
+    if all((path / name).is_file() for name in (METADATA, INDEX, DIGESTS)):
+        raise CrateError(
+            f"{path} is a crate that was unpacked; give the zip file\n"
+            f"  to make it again: cd {shlex.quote(str(path))} && zip -r ../again.crate.zip ."
+        )
 
 
 def open_crate(path: Path, scratch: Path) -> RunDirectory:
@@ -167,6 +182,7 @@ def _unpack(
 
 
 def _checked_run(run: RunDirectory) -> RunDirectory:
+    check_documents(run)
     manifest = read_manifest(run)
     if manifest.run_id != run.run_id:
         raise CrateError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ml_experiment.errors import CrateError, UnsafeCrateError
 from ml_experiment.verify.crate.items import folded
+from ml_experiment.verify.crate.layout import DIGESTS, INDEX, METADATA, RUN_FOLDER
 
 
 if TYPE_CHECKING:
@@ -19,9 +20,17 @@ MOST_BYTES = 1_000_000_000_000
 # A zip file may hold this many times its own size; deflate reaches a thousand times.
 MOST_EXPANSION = 200
 FREE_BYTES = 200_000_000  # a small one may expand more, up to this
+# A document is read whole, and takes tens of times its size in memory. An export stores
+# what shrinks more than a hundred times, so none of its documents is beyond this.
+FREE_DOCUMENT_BYTES = 32_000_000
+MOST_DOCUMENT_EXPANSION = 110
 
 _ENCRYPTED = 0x1
 _STORED, _DEFLATED = 0, 8
+_DOCUMENT = re.compile(
+    rf"{re.escape(METADATA)}|{re.escape(INDEX)}|{re.escape(DIGESTS)}|"
+    rf"{RUN_FOLDER}/[^/]+/(trials/[^/]+/)?(parts/)?[^/]+\.jsonl?"
+)
 _DRIVE = re.compile(r"[A-Za-z]:")
 
 
@@ -38,8 +47,8 @@ def safe_members(
 
     Raises:
         UnsafeCrateError: A name leads elsewhere, is there twice, or is of a link; or the
-            whole would be far larger than the zip file.
-        CrateError: It is encrypted, or compressed in an unusual way.
+            whole, or a document, would be far larger than it is in the zip file.
+        CrateError: It is encrypted, compressed in an unusual way, or damaged.
     """
     members = archive.infolist()
     if len(members) > MOST_FILES:
@@ -55,6 +64,7 @@ def safe_members(
     _refuse_doubles(members)
     _refuse_size(files.values(), archive_bytes)
     _refuse_overlap(members)
+    _refuse_large_documents(files.values())
     return files
 
 
@@ -124,10 +134,30 @@ def _refuse_size(members: Iterable[zipfile.ZipInfo], archive_bytes: int) -> None
         )
 
 
+def _refuse_large_documents(members: Iterable[zipfile.ZipInfo]) -> None:
+    for member in members:
+        if not _DOCUMENT.fullmatch(member.filename):
+            continue
+        expanded = MOST_DOCUMENT_EXPANSION * member.compress_size
+        allowed = max(FREE_DOCUMENT_BYTES, expanded)
+        if member.file_size > allowed:
+            raise UnsafeCrateError(
+                f"unsafe crate: the document {member.filename!r}, {member.compress_size} "
+                f"bytes, would unpack to {member.file_size}, as in a zip bomb; at most "
+                f"{allowed} are read"
+            )
+
+
 def _refuse_overlap(members: Iterable[zipfile.ZipInfo]) -> None:
     """Refuse members that share their bytes: a small file would be unpacked many times."""
     end, before = 0, ""
     for member in sorted(members, key=lambda each: each.header_offset):
+        if member.header_offset < 0:
+            raise CrateError(
+                f"the crate is damaged: {member.filename!r} would begin before the zip "
+                "file does, so its beginning is missing\n"
+                "  copy or download it again"
+            )
         if member.header_offset < end:
             raise UnsafeCrateError(
                 f"unsafe crate: {before!r} and {member.filename!r} overlap, as in a zip "

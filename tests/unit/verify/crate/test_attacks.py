@@ -34,7 +34,8 @@ from ml_experiment.errors import (
     UnsafeCrateError,
 )
 from ml_experiment.verify.crate import export_run, open_crate
-from ml_experiment.verify.crate.layout import DIGESTS, INDEX, METADATA
+from ml_experiment.verify.crate.layout import DIGESTS, INDEX, METADATA, digest_line
+from ml_experiment.verify.crate.opening import refuse_unpacked
 
 
 if TYPE_CHECKING:
@@ -160,6 +161,39 @@ def test_a_zip_bomb_is_refused_before_it_unpacks(
     assert "bomb" in str(error)
 
 
+@pytest.mark.parametrize(
+    "end", [METADATA, INDEX, DIGESTS, "journal.jsonl", "data.json"]
+)
+def test_a_document_that_grows_beyond_reason_is_refused(
+    end: str, forged: Forged, tmp_path: Path
+) -> None:
+    """It would be read whole, and take gigabytes of memory."""
+    name = forged.find(end)
+    forged.members[name] = b"{}," * 11_000_000
+
+    error = refusal(forged.write(tmp_path / "bomb.zip"), tmp_path)
+
+    assert isinstance(error, UnsafeCrateError)
+    assert f"the document {name!r}" in str(error)
+
+
+def test_large_documents_and_artifacts_of_a_run_are_read(tmp_path: Path) -> None:
+    """A long journal, and a JSON file of the user's that shrinks to nothing."""
+    run = experiment(tmp_path / "home", artifacts={"all/all.json": b"[0]" * 12_000_000})
+    event = {"event": "metrics", "metrics": {f"accuracy {k}": k / 7 for k in range(10)}}
+    with run.journal.open("a") as file:
+        file.writelines(
+            json.dumps({"time": 1.79e9 + step, "step": step} | event) + "\n"
+            for step in range(100_000)
+        )
+    assert run.journal.stat().st_size > 32_000_000
+    crate = export_run(run, tmp_path / "run.zip")
+
+    opened = open_crate(crate, tmp_path / "scratch")
+
+    assert opened.journal.stat().st_size == run.journal.stat().st_size
+
+
 def test_a_bomb_that_lies_about_its_size_is_refused(
     forged: Forged, tmp_path: Path
 ) -> None:
@@ -244,6 +278,34 @@ def test_a_digest_in_the_description_alone_is_not_enough(
     assert METADATA in str(error)
 
 
+@pytest.mark.parametrize("name", ["gone.txt", "../up.txt", "file:///etc/passwd"])
+def test_a_file_that_only_the_description_lists_is_named(
+    name: str, forged: Forged, tmp_path: Path
+) -> None:
+    """What is described must be there, unless it lies on the web."""
+    document = json.loads(forged.members[METADATA])
+    entity = {"@type": "File", "sha256": "0" * 64}
+    document["@graph"].append(entity | {"@id": "https://example.org/data.csv"})
+    forged.members[METADATA] = json.dumps(document).encode()
+    _sign_description(forged)
+    open_crate(forged.write(tmp_path / "good.zip"), tmp_path / "scratch")
+    document["@graph"].append(entity | {"@id": name})
+    forged.members[METADATA] = json.dumps(document).encode()
+    _sign_description(forged)
+
+    error = refusal(forged.write(tmp_path / "more.zip"), tmp_path)
+
+    assert isinstance(error, ChangedCrateError)
+    assert f"lists {name!r}, which is not in it" in str(error)
+
+
+def _sign_description(forged: Forged) -> None:
+    listed = forged.members[DIGESTS].decode().splitlines(keepends=True)
+    kept = [line for line in listed if not line.endswith(f"  {METADATA}\n")]
+    kept.append(digest_line(METADATA, sha256(forged.members[METADATA])))
+    forged.members[DIGESTS] = "".join(kept).encode()
+
+
 @pytest.mark.parametrize("name", [METADATA, INDEX, DIGESTS])
 def test_a_zip_file_that_is_no_crate_says_what_it_lacks(
     name: str, forged: Forged, tmp_path: Path
@@ -272,6 +334,29 @@ def test_a_crate_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = tmp_path / "away.zip"
 
     assert "away.zip is not there" in str(refusal(path, tmp_path))
+
+
+def test_a_crate_without_its_beginning_is_called_damaged(tmp_path: Path) -> None:
+    """It means no harm: a download that broke off is no bomb."""
+    path = export_run(experiment(tmp_path / "home"), tmp_path / "run.zip")
+    path.write_bytes(path.read_bytes()[1000:])
+
+    error = refusal(path, tmp_path)
+
+    assert not isinstance(error, UnsafeCrateError)
+    assert "damaged" in str(error)
+
+
+def test_a_crate_that_was_unpacked_is_told_what_to_give(tmp_path: Path) -> None:
+    """A folder looks like no run, and is not opened as a crate."""
+    path = export_run(experiment(tmp_path / "home"), tmp_path / "run.zip")
+    folder = tmp_path / "unpacked"
+    with zipfile.ZipFile(path) as archive:
+        archive.extractall(folder)
+
+    with pytest.raises(CrateError, match=r"was unpacked; give the zip file"):
+        refuse_unpacked(folder)
+    refuse_unpacked(folder / "run")
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.crates import (
     RUN_ID,
+    Forged,
     close,
     everything_below,
     experiment,
@@ -30,7 +31,7 @@ from ml_experiment.record.locks import hold
 from ml_experiment.record.outcome import Outcome
 from ml_experiment.verify.crate import crate_data, export_run, is_crate, open_crate
 from ml_experiment.verify.crate.items import folded
-from ml_experiment.verify.crate.layout import METADATA
+from ml_experiment.verify.crate.layout import DIGESTS, METADATA
 from ml_experiment.verify.crate.metadata import describe
 from ml_experiment.verify.restore import restore_source
 
@@ -192,6 +193,30 @@ def test_data_of_packages_stays_with_the_packages(tmp_path: Path) -> None:
 
     open_crate(crate, tmp_path / "opened")
     assert crate_data(tmp_path / "opened") == {}
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029"])
+def test_a_name_with_what_may_end_a_line_comes_back(end: str, tmp_path: Path) -> None:
+    """Only the end of a line that the list itself has written is one."""
+    name = f"a{end}b.txt"
+    run = experiment(tmp_path, artifacts={name: b"weights"})
+
+    opened = open_crate(export_run(run, tmp_path / "run.zip"), tmp_path / "scratch")
+
+    assert (opened.artifacts / name).read_bytes() == b"weights"
+
+
+def test_a_list_of_digests_may_have_the_ends_of_lines_of_windows(
+    tmp_path: Path,
+) -> None:
+    """BagIt allows them."""
+    crate = export_run(experiment(tmp_path), tmp_path / "run.zip")
+    forged = Forged.of(crate)
+    forged.members[DIGESTS] = forged.members[DIGESTS].replace(b"\n", b"\r\n")
+
+    run = open_crate(forged.write(tmp_path / "windows.zip"), tmp_path / "scratch")
+
+    assert run.manifest.is_file()
 
 
 def test_a_file_of_zeros_is_no_bomb(tmp_path: Path) -> None:
