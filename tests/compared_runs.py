@@ -37,7 +37,6 @@ class Told:
     left_out: tuple[str, ...] = ()
     imported_files: tuple[str, ...] = ("train.py",)
     data: dict[str, str] = field(default_factory=lambda: {"data.csv": "1"})
-    written_ns: int = BEFORE_NS
     data_package: str | None = None
     user_seeds: tuple[tuple[str, object], ...] = ()
     splits: tuple[str, ...] = ()
@@ -52,6 +51,9 @@ class Told:
     blas: str = "Haswell"
     cpu: str = "one"
     end_states: dict[str, str] = field(default_factory=lambda: {"numpy": "aa"})
+    untouched: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+    started: bool = True
     uncontrolled: tuple[str, ...] = ()
     stdout: str = ""
     stderr: str = ""
@@ -80,6 +82,7 @@ def write_run(run: RunDirectory, told: Told, root: str = "/project") -> RunDirec
             created=CREATED,
             seed=told.seed,
             seed_drawn=told.seed_drawn,
+            launch={"argv": list(told.argv)},
         ),
     )
     write_json(run.config, {"name": run.run_id, "params": {}} | told.config)
@@ -100,13 +103,14 @@ def write_run(run: RunDirectory, told: Told, root: str = "/project") -> RunDirec
 
 def _write_journal(run: RunDirectory, told: Told, root: str) -> None:
     journal = Journal(run.journal)
-    journal.write("started", params=told.params, pid=1)
+    if told.started:
+        journal.write("started", params=told.params, pid=1)
     modules = {
         name.removesuffix(".py"): f"{root}/{name}" for name in told.imported_files
     }
     journal.write("modules", modules=modules)
     for name in told.data:
-        journal.write("opened", path=f"{root}/{name}", size=1, mtime_ns=told.written_ns)
+        journal.write("opened", path=f"{root}/{name}", size=1, mtime_ns=BEFORE_NS)
     for call, value in told.user_seeds:
         journal.write(
             "seeded", library="numpy", call=call, value=value, where="train.py:3"
@@ -143,6 +147,7 @@ def _write_parts(run: RunDirectory, told: Told, root: str) -> None:
             "seed": told.seed,
             "libraries": dict.fromkeys(told.end_states, "derived"),
             "end_states": told.end_states,
+            "untouched": list(told.untouched),
             "generators": {},
             "uncontrolled": [
                 {"what": what, "where": "train.py:4", "count": 1, "fix": "do not"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -165,6 +166,21 @@ def test_data_that_are_gone_are_named_and_nothing_is_run(folder: Folder) -> None
     assert (status, document["verdict"]) == (0, "identical"), said
 
 
+def test_code_that_is_not_the_recorded_one_is_not_run(folder: Folder) -> None:
+    """Status 7: one changed line in the archive would pass for what had run."""
+    project(folder)
+    run = recorded(folder)
+    archive = run / "source" / "source.tar.gz"
+    text = gzip.decompress(archive.read_bytes())
+    archive.write_bytes(gzip.compress(text.replace(b'"sum"', b'"SUM"')))
+
+    status, document, said = reproduced(folder, run)
+
+    assert (status, document["verdict"]) == (7, "not comparable")
+    assert "source.tar.gz is not as it was recorded" in said
+    assert not elsewhere(folder).run_directories()
+
+
 def test_one_changed_byte_of_data_is_the_first_cause(folder: Folder) -> None:
     """It is said before the run, and named as the cause after it."""
     project(folder)
@@ -323,6 +339,10 @@ def test_a_group_is_identical_with_another_number_of_workers_and_so_is_one_trial
     for number in [17, *pruned[:1]]:
         status, document, said = reproduced(folder, run, "--trial", str(number))
         assert (status, document["verdict"]) == (0, "identical"), said
+    for name in (run / "trials" / "00017", f"{run}:17"):
+        status, _, said = reproduced(folder, name, "--trial", "3")
+        assert status == 2
+        assert "--trial: got 3" in said
 
 
 def test_a_trial_that_was_ended_from_outside_keeps_its_outcome(folder: Folder) -> None:
@@ -520,3 +540,70 @@ def test_data_that_were_recorded_with_the_source_are_restored(folder: Folder) ->
     assert (status, document["verdict"]) == (0, "identical"), said
     assert "points.txt has changed since" in said
     assert any("points.txt has changed" in each for each in document["warnings"])
+
+
+def test_what_a_run_wrote_unseen_is_no_data_of_it(folder: Folder) -> None:
+    """Another program, or native code, writes a file: the next run writes it anew."""
+    folder.write(
+        "train.py",
+        """\
+import subprocess
+import sys
+
+from ml_experiment import job
+
+WRITE = "open('model.txt', 'w').write('1.5')"
+
+
+@job
+def main():
+    subprocess.run([sys.executable, "-c", WRITE], check=True)
+    with open("model.txt") as file:
+        return {"value": float(file.read())}, {"model": "model.txt"}
+""",
+    )
+    run = recorded(folder)
+    (folder.path / "model.txt").unlink()
+
+    status, document, said = reproduced(folder, run)
+
+    assert (status, document["verdict"]) == (0, "identical"), said
+    part = json.loads((run / "parts" / "data.json").read_text())
+    assert part["made_by_run"] == [str(folder.path / "model.txt")]
+
+
+def test_a_group_that_was_stopped_before_any_trial_ended_is_not_run_again(
+    folder: Folder,
+) -> None:
+    """There is nothing to compare with, and that is said before anything runs."""
+    folder.write(
+        "search.py",
+        """\
+import pathlib
+import time
+
+from ml_experiment import job
+
+
+@job
+def main(x=0.5, kind="a"):
+    pathlib.Path("reached").touch()
+    time.sleep(600)
+""",
+    )
+    folder.write("search.yaml", CONFIG)
+    process = folder.start("--config_file", "search.yaml")
+    while not (folder.path / "reached").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    [run] = folder.run_directories()
+
+    status, _, said = reproduced(folder, run)
+    of_one, _, said_of_one = reproduced(folder, run, "--trial", "0")
+
+    assert (status, of_one) == (7, 7), said
+    assert "no trial of" in said
+    assert "trial 0 of" in said_of_one
+    assert not elsewhere(folder).run_directories()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -248,6 +249,26 @@ def test_kill_of_the_supervisor_ends_the_job(folder: Folder) -> None:
     _wait_for(lambda: not _is_alive(job), "the job's end")
     folder.command("sync")
     assert folder.record()["outcome"]["status"] == "KILLED"
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "outcome.json"])
+def test_a_damaged_run_hides_no_other(folder: Folder, name: str) -> None:
+    """A power failure may leave an empty file: it is named, and the others go on."""
+    folder.write("good.py", _script("return {'x': 1.0}"))
+    for _ in range(2):
+        folder.command("good.py")
+    damaged, healthy = folder.run_directories()
+    (damaged / name).write_text("")
+    (healthy / "published.json").unlink()
+
+    listed, synced = folder.command("list"), folder.command("sync")
+
+    assert listed.returncode == 0
+    assert healthy.name in listed.stdout
+    assert f"{damaged.name} is damaged" in listed.stderr
+    assert synced.returncode == 1
+    assert damaged.name in synced.stderr
+    assert json.loads((healthy / "published.json").read_text())["closed"]
 
 
 def test_sync_leaves_a_live_run_alone(folder: Folder) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ml_experiment.config.environment import load_environment
-from ml_experiment.errors import RunNotFoundError, unknown_name
+from ml_experiment.errors import RecordError, RunNotFoundError, unknown_name
 from ml_experiment.record.directory import RunDirectory, all_runs, read_json
 
 
@@ -48,6 +48,9 @@ def find_run(name: str | None) -> RunDirectory:
 
 
 def _mlflow_id(run: RunDirectory) -> str | None:
-    published = read_json(run.published) or {}
+    try:
+        published = read_json(run.published) or {}
+    except RecordError:  # of another run than the one that is looked for
+        return None
     found = published.get("mlflow_run_id")
     return None if found is None else str(found)

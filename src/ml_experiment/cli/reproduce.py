@@ -136,18 +136,26 @@ def _subject(
     name: str, trial: int | None, environment: Environment, top: Path
 ) -> Subject:
     """Find what is meant, and have its record in a folder."""
-    from ml_experiment.verify.crate.opening import crate_data, is_crate, open_crate
+    from ml_experiment.verify.crate.opening import (
+        crate_data,
+        is_crate,
+        open_crate,
+        refuse_unpacked,
+    )
 
     path = Path(name)
     if is_crate(path):
         run = open_crate(path, top / "crate")
         return _chosen(run, trial, data=crate_data(top / "crate"))
+    refuse_unpacked(path)
     try:
         return _chosen(find_run(name), trial)
     except RunNotFoundError:
         reference = _TRIAL.fullmatch(name)
-        if reference is not None and trial is None:
-            return _subject(reference[1], int(reference[2]), environment, top)
+        if reference is not None:
+            number = int(reference[2])
+            _agree(trial, number, name)
+            return _subject(reference[1], number, environment, top)
         if not _MLFLOW_ID.fullmatch(name):
             raise
     from ml_experiment.tracking.download import download_run
@@ -161,6 +169,14 @@ def _subject(
     )
 
 
+def _agree(trial: int | None, number: int, name: str) -> None:
+    """Refuse an option that names another trial than the argument does."""
+    if trial not in {None, number}:
+        raise ConfigError(
+            f"got {trial}, but {name} is trial {number}", source="--trial"
+        )
+
+
 def _chosen(
     run: RunDirectory,
     trial: int | None,
@@ -171,6 +187,7 @@ def _chosen(
     manifest = read_manifest(run)
     if manifest.kind == "trial":  # the directory of a trial was named
         number = int(run.path.name)
+        _agree(trial, number, str(run.path))
         return _chosen(RunDirectory(run.path.parents[1]), number, mlflow=mlflow)
     if trial is not None:
         if manifest.kind != "group":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -178,8 +179,13 @@ def _published_line(published: dict[str, Any], kind: str) -> str:
 
 
 def list_runs(*, as_json: bool) -> None:
-    """Print a line for each run of this folder."""
-    rows = [_row(run) for run in runs_here()]
+    """Print a line for each run of this folder, and what is wrong with damaged ones."""
+    rows = []
+    for run in runs_here():
+        try:
+            rows.append(_row(run))
+        except RecordError as error:
+            print(f"{run.run_id} is damaged: {error}", file=sys.stderr)
     if as_json:
         print(json.dumps(rows, indent=2, ensure_ascii=False))
         return

@@ -33,25 +33,35 @@ def sync_runs() -> int:
     counts = {"closed": 0, "published": 0, "running": 0}
     for run in all_runs(environment.runs_root):
         try:
-            found = recover(run)
+            pending += not _sync(run, environment, counts)
         except MlExperimentError as error:
             print(f"{run.run_id}: {error}", file=sys.stderr)
             pending += 1
-            continue
-        if found == "running":
-            counts["running"] += 1
-            continue
-        if found == "closed now":
-            counts["closed"] += 1
-            _say_closed(run)
-        if _is_pending(run):
-            done = _publish(run, environment)
-            counts["published"] += done
-            pending += not done
     said = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     left = f", {pending} pending" if pending else ""
     print(f"{said or 'nothing to do'}{left}")
     return 1 if pending else 0
+
+
+def _sync(run: RunDirectory, environment: Environment, counts: dict[str, int]) -> bool:
+    """Set one run right; return whether nothing of it is pending.
+
+    Raises:
+        MlExperimentError: Its record is damaged.
+    """
+    found = recover(run)
+    if found == "running":
+        counts["running"] += 1
+        return True
+    if found == "closed now":
+        counts["closed"] += 1
+        _say_closed(run)
+    read_outcome(run)  # published or not, a damaged one is named
+    if not _is_pending(run):
+        return True
+    done = _publish(run, environment)
+    counts["published"] += done
+    return done
 
 
 def _say_closed(run: RunDirectory) -> None:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from ml_experiment.record.manifest import Manifest
     from ml_experiment.record.outcome import Outcome
 
-RESULT_NAME = "result.json"
-
 
 @dataclass(frozen=True, kw_only=True)
 class MetricData:
@@ -226,7 +224,7 @@ def _trial(number: int, run: RunDirectory, open_state: str) -> TrialData:
 
 def _read_trial(number: int, run: RunDirectory, open_state: str) -> TrialData:
     manifest = read_json(run.manifest) or {}
-    document: Any = decode(read_json(run.path / RESULT_NAME) or {})
+    document: Any = decode(read_json(run.result) or {})
     outcome = read_outcome(run)
     state = str(document.get("state") or open_state)
     seconds = document.get("seconds")

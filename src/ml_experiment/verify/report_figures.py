@@ -48,12 +48,17 @@ class Figure:
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A figure that is to be drawn: what it needs of the trials, and how it is made."""
+    """A figure that is to be drawn: what it needs of the trials, and how it is made.
+
+    Attributes:
+        place: The metric that it draws, by its place; ``None`` for none, or several.
+    """
 
     title: str
     section: str
     draw: Callable[[], Any]
     fewest: int = 1
+    place: int | None = None
     width: str = ""
 
 
@@ -102,6 +107,8 @@ def _figure(wanted: _Wanted, group: GroupData) -> Figure:
     if complete < wanted.fewest:
         have = "no trial is" if complete == 0 else f"only {complete} is"
         reason = f"needs {_trials(wanted.fewest)}; {have} complete"
+    elif wanted.place is not None and not _is_finite(group, wanted.place):
+        reason = f"needs finite values; {group.metrics[wanted.place].name} has none"
     else:
         try:
             spec = _spec(wanted.draw())
@@ -115,6 +122,14 @@ def _figure(wanted: _Wanted, group: GroupData) -> Figure:
         spec=spec,
         reason=reason,
         width=wanted.width,
+    )
+
+
+def _is_finite(group: GroupData, place: int) -> bool:
+    return any(
+        math.isfinite(value)
+        for trial in group.complete
+        for value in trial.values[place : place + 1]
     )
 
 
@@ -141,6 +156,7 @@ def _histories(group: GroupData, study: Any) -> Iterator[_Wanted]:
             lambda target=target, name=metric.name: plots.plot_optimization_history(  # type: ignore[misc]
                 study, target=target, target_name=safe(name)
             ),
+            place=place,
             width="wide",
         )
     if len(group.metrics) <= _MOST_METRICS_OF_FRONTS:
@@ -175,6 +191,7 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
                 plots.plot_param_importances(study, **options)
             ),
             fewest=_FEWEST_FOR_IMPORTANCES,
+            place=place,
         )
         axes = [safe(name) for name in names[:_MOST_AXES]]
         yield _Wanted(
@@ -188,6 +205,7 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
                 ),
                 reverse=study.directions[place].name == "MINIMIZE",
             ),
+            place=place,
             width="broad",
         )
         for name in names[:_MOST_SLICES]:
@@ -198,6 +216,7 @@ def _parameter_figures(group: GroupData, study: Any) -> Iterator[_Wanted]:
                 lambda options=options, name=name: plots.plot_slice(  # type: ignore[misc]
                     study, params=[safe(name)], **options
                 ),
+                place=place,
             )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import hashlib
 import os
 import shutil
 import tarfile
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 _LARGEST_TREE = 1_000_000_000
 _MOST_FILES = 100_000
 _LARGEST_READ = 64_000_000
+# What reading an archive raises; the second line is of headers that mean harm.
+_UNREADABLE = (
+    *(tarfile.TarError, EOFError, OSError, zlib.error),
+    *(ValueError, OverflowError, RecursionError),
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +76,8 @@ def restore_source(run: RunDirectory, destination: Path) -> RestoredTree:
         destination: A folder that is empty or does not exist yet.
 
     Raises:
-        RecordError: The run has no source, its archive is broken or unsafe, or the
-            destination is not empty.
+        RecordError: The run has no source, its archive is broken, unsafe or not the one
+            that was recorded, or the destination is not empty.
     """
     part = _read_part(run)
     with new_folder(destination, RecordError) as target:
@@ -93,6 +99,21 @@ def _read_part(run: RunDirectory) -> dict[str, Any]:
     return part
 
 
+def _refuse_other_archive(run: RunDirectory, part: dict[str, Any]) -> None:
+    """Refuse an archive that is not the recorded one: other code would pass for it."""
+    recorded = part.get("archive_sha256")
+    if recorded is None:
+        return
+    with run.source_archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != recorded:
+        raise RecordError(
+            f"{run.source_archive} is not as it was recorded: its SHA-256 is {found}, "
+            f"and {run.part('source').name} has {recorded}\n"
+            "  take the run directory from a copy of it, or from MLflow or a crate"
+        )
+
+
 def _restore(run: RunDirectory, part: dict[str, Any], target: Path) -> RestoredTree:
     extras = [extra for extra in part.get("extra_roots") or [] if "prefix" in extra]
     cwd = part.get("cwd")
@@ -104,13 +125,18 @@ def _restore(run: RunDirectory, part: dict[str, Any], target: Path) -> RestoredT
     root.mkdir(parents=True, exist_ok=True)
     try:
         _unpack(run.source_archive, _Plan(root, outside), target)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except _UNREADABLE as error:
         raise RecordError(
             f"{run.source_archive} cannot be unpacked: {error}"
         ) from error
+    _refuse_other_archive(run, part)
     script = part.get("script")
     if script is None:
         raise RecordError(f"{run.path}: the script was not recorded")
+    if _lists(part, str(script)) and not (root / str(script)).is_file():
+        raise RecordError(
+            f"{run.source_archive} has no {script}, the script of the run"
+        )
     folder = _inside(root / cwd, target) if cwd else root
     folder.mkdir(parents=True, exist_ok=True)
     imports = [_inside(root / name, target) for name in part.get("import_roots") or []]
@@ -120,6 +146,11 @@ def _restore(run: RunDirectory, part: dict[str, Any], target: Path) -> RestoredT
         cwd=folder,
         python_path=tuple(dict.fromkeys([*imports, *outside.values()])),
     )
+
+
+def _lists(part: dict[str, Any], name: str) -> bool:
+    """Return whether a file should be in the archive: what was typed in is in no file."""
+    return any(item.get("path") == name for item in part.get("files") or [])
 
 
 def _place_of_root(original: str, target: Path, near: Iterable[str | None]) -> Path:
@@ -162,7 +193,7 @@ def check_source_archive(archive: Path) -> None:
         with _opened(archive) as tar:
             for _ in _bounded(archive, tar):
                 pass
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except _UNREADABLE as error:
         raise RecordError(f"{archive} cannot be unpacked: {error}") from error
 
 

@@ -70,6 +70,18 @@ def _config(run: RunDirectory, config: JobConfig) -> Iterator[str]:
         if before.get(name) != after.get(name):
             was, now = _shown(before.get(name)), _shown(after.get(name))
             yield f"config: {name} was {was} and is {now}"
+    spaces: list[Any] = [each.get("param_space") for each in (before, after)]
+    if spaces[0] == spaces[1] and _names(spaces[0]) != _names(spaces[1]):
+        # The parameters are drawn in their order.
+        was, now = (_shown(", ".join(map(str, space or ()))) for space in spaces)
+        yield f"config: the order of param_space was {was} and is {now}"
+
+
+def _names(value: object) -> object:
+    """Return the names in a nested mapping, in their order."""
+    if not isinstance(value, dict):
+        return None
+    return [(name, _names(inner)) for name, inner in value.items()]
 
 
 def _shown(value: object) -> str:

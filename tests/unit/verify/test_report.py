@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from optuna.distributions import FloatDistribution, distribution_to_json
 from tests.group_directories import GroupWriter, failed_group, mixed_group
 
 from ml_experiment.cli.report import report_group
@@ -186,6 +187,32 @@ class TestFigures:
         assert "no trial is complete" in reasons["accuracy (maximize)"]
         assert "2 complete trials" in reasons["Importances"]
         assert "Timeline" not in reasons
+
+    def test_where_no_value_is_finite_the_figures_say_so(self, tmp_path: Path) -> None:
+        """Optuna leaves infinite values out, and then knows of no parameter."""
+        writer = GroupWriter(tmp_path / "g")
+        writer.begin()
+        drawn_from = {"C": distribution_to_json(FloatDistribution(0, 9))}
+        for number in range(3):
+            writer.trial(
+                number,
+                "complete",
+                values=[{"$float": "inf"}],
+                params={"C": float(number)},
+                distributions=drawn_from,
+            )
+        figures = draw_figures(report_data(writer.run))
+        reasons = {each.title: each.reason for each in figures if each.spec is None}
+
+        assert reasons == dict.fromkeys(
+            [
+                "accuracy (maximize)",
+                "Importances",
+                "Parallel coordinates",
+                "accuracy against C",
+            ],
+            "needs finite values; accuracy has none",
+        )
 
     def test_one_trial_is_enough_for_all_but_importances(self, tmp_path: Path) -> None:
         """Importance is a matter of differences."""

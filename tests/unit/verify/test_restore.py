@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import subprocess
@@ -13,7 +14,11 @@ import pytest
 
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import RunDirectory, read_json, write_json
-from ml_experiment.verify.restore import RestoredTree, restore_source
+from ml_experiment.verify.restore import (
+    RestoredTree,
+    check_source_archive,
+    restore_source,
+)
 
 
 if TYPE_CHECKING:
@@ -219,6 +224,35 @@ def test_a_broken_archive_is_refused(tmp_path: Path) -> None:
         assert not (tmp_path / "x").exists()
 
 
+def test_an_archive_that_is_not_the_recorded_one_is_refused(tmp_path: Path) -> None:
+    """One changed line is enough: other code must not pass for what ran."""
+    run = _record(_write(tmp_path / "p" / "train.py", "print(1)\n"), tmp_path / "p", {})
+    _pack(run, {"train.py": b"print(2)\n"})
+
+    with pytest.raises(RecordError, match="not as it was recorded"):
+        restore_source(run, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_an_archive_without_the_script_is_refused(tmp_path: Path) -> None:
+    """A record that lists a script has it; one of an older release has no digest."""
+    run = RunDirectory.create(tmp_path / "home")
+    files = [{"path": "train.py"}]
+    write_json(run.part("source"), {"script": "train.py", "files": files})
+    _pack(run, {"other.py": b""})
+
+    with pytest.raises(RecordError, match=r"has no train\.py"):
+        restore_source(run, tmp_path / "x")
+
+
+def _pack(run: RunDirectory, files: Mapping[str, bytes]) -> None:
+    with tarfile.open(run.source_archive, "w:gz") as tar:
+        for name, content in files.items():
+            header = tarfile.TarInfo(name)
+            header.size = len(content)
+            tar.addfile(header, io.BytesIO(content))
+
+
 def _tampered(tmp_path: Path, header: tarfile.TarInfo, **part: Any) -> RunDirectory:
     run = RunDirectory.create(tmp_path / "home")
     write_json(run.part("source"), {"root": "/a/b/c", "script": "train.py", **part})
@@ -256,6 +290,34 @@ def test_an_unsafe_archive_is_refused(tmp_path: Path, header: tarfile.TarInfo) -
 
     assert not list(tmp_path.rglob("evil*"))
     assert not (tmp_path / "deep" / "restored").exists()
+
+
+def _long_names(depth: int) -> bytes:
+    """Return headers that each give a longer name to the next one."""
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 4
+    return (header.tobuf(tarfile.GNU_FORMAT) + b"abc\0".ljust(512, b"\0")) * depth
+
+
+def _sparse() -> bytes:
+    """Return a header of a file with holes, at places that are no numbers."""
+    header = tarfile.TarInfo("train.py")
+    header.pax_headers = {"GNU.sparse.map": "a,b", "GNU.sparse.size": "zz"}
+    return header.tobuf(tarfile.PAX_FORMAT)
+
+
+@pytest.mark.parametrize("content", [_long_names(5000), _sparse()])
+def test_headers_that_mean_harm_are_refused(tmp_path: Path, content: bytes) -> None:
+    """They make Python's reader raise what it does not raise for a damaged file."""
+    run = RunDirectory.create(tmp_path / "home")
+    write_json(run.part("source"), {"root": "/a", "script": "train.py"})
+    run.source_archive.write_bytes(gzip.compress(content + bytes(1024)))
+
+    with pytest.raises(RecordError, match="cannot be unpacked"):
+        restore_source(run, tmp_path / "x")
+    with pytest.raises(RecordError, match="cannot be unpacked"):
+        check_source_archive(run.source_archive)
+    assert not (tmp_path / "x").exists()
 
 
 @pytest.mark.parametrize(

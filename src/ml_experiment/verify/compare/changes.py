@@ -75,7 +75,7 @@ def _sources(run: RunDirectory) -> dict[str, str | None]:
                     break
                 if member.isreg():
                     found[member.name] = _read(archive, member)
-    except (OSError, EOFError, tarfile.TarError):
+    except (OSError, EOFError, ValueError, RecursionError, tarfile.TarError):
         return found
     return found
 

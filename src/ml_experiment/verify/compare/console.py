@@ -40,6 +40,7 @@ def compare_console(old: Evidence, new: Evidence) -> Row:
         count += len(before)
         if not old.is_whole:
             after = after[: len(before)]
+            before = before if new.is_whole else before[: len(after)]
         difference = _first_difference(before, after)
         if difference is not None:
             details.append(f"{name}: {difference}")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import RecordError
@@ -37,9 +38,8 @@ class Evidence:
         loaded: What ``load_data`` gave, in order.
         user_seeds: What user code has seeded.
         modules: The local modules that were imported, with their files.
+        started: Its function was called, so its parameters are known.
         parts: The parts of the record by name; of a trial those of its group are in it.
-        written: When each data file that was read had been written last, in ns since the
-            epoch, by its path.
         result: Of a trial: what the search was told.
     """
 
@@ -55,8 +55,8 @@ class Evidence:
     loaded: list[dict[str, Any]]
     user_seeds: list[dict[str, Any]]
     modules: dict[str, str]
+    started: bool = True
     parts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    written: dict[str, int] = field(default_factory=dict)
     result: dict[str, Any] | None = None
 
     @property
@@ -66,6 +66,21 @@ class Evidence:
             "FINISHED",
             "FAILED",
         }
+
+    def as_far_as(self, other: Evidence) -> Evidence:
+        """Return this run without the results that another one did not come to give."""
+        reached = Counter(name for name, _, _ in other.metrics)
+        kept = []
+        for name, step, value in self.metrics:
+            if reached[name] > 0:
+                reached[name] -= 1
+                kept.append((name, step, value))
+        artifacts = {
+            name: each
+            for name, each in self.artifacts.items()
+            if name in other.artifacts
+        }
+        return replace(self, metrics=kept, artifacts=artifacts)
 
     def part(self, name: str) -> dict[str, Any]:
         """Return a part of the record; empty if it is missing."""
@@ -111,13 +126,9 @@ def read_evidence(run: RunDirectory) -> Evidence:
             if _is(event, "modules")
             for name, path in event["modules"].items()
         },
+        started=any(_is(event, "started") for event in events),
         parts={name: _part(homes, name) for name in _PARTS},
-        written={
-            str(event["path"]): int(event.get("mtime_ns") or 0)
-            for event in events
-            if _is(event, "opened")
-        },
-        result=_document(run.path / "result.json") or None,
+        result=_document(run.result) or None,
     )
 
 

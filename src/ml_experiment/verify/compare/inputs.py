@@ -25,16 +25,18 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 _PARAM, _CONFIG, _CODE, _OTHER_CODE, _DATA, _LOADED, _SPLIT = 91, 90, 88, 15, 92, 46, 45
-_DEFAULT, _PACKAGED, _OWN_OUTPUT, _COMMENTS = 47, 74, 42, 17
+_DEFAULT, _PACKAGED, _COMMENTS = 47, 74, 17
+_ARGUMENTS, _READ_BY_ONE, _FOLLOWING = 89, 87, 44
 _OUTSIDE = ".ml_experiment_outside"
-_NANOSECONDS = 1_000_000_000
 _SITES = ("/site-packages/", "/dist-packages/")
 _LONGEST = 60
 
 
 def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     """Compare parameters and config."""
-    changes = list(_changes(old.params, new.params))
+    # One that ended before its function was called has not lost its parameters.
+    both = old.started and new.started
+    changes = list(_changes(old.params, new.params)) if both else []
     given = [side.config.get("params") or {} for side in (old, new)]
     # One that nobody gave is a default, and moves when the code does.
     weight = _DEFAULT if _equal(*given) else _PARAM
@@ -53,6 +55,14 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
         for text in settings
     ]
     details = [*changes, *(f"config: {text}" for text in settings)]
+    words, others = _words(old), _words(new)
+    if words != others:
+        details.append(
+            f"the script's arguments were {_shown(words)} and are {_shown(others)}"
+        )
+        causes.append(
+            Cause(aspect="parameters", sentence=details[-1], weight=_ARGUMENTS)
+        )
     if not details:
         count = len(old.params)
         summary = f"{counted(count, 'parameter')}, the same" if count else "none"
@@ -66,6 +76,11 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
         ),
         causes,
     )
+
+
+def _words(side: Evidence) -> list[str]:
+    """Return the words after the script, where it was started directly."""
+    return [str(word) for word in (side.manifest.launch or {}).get("argv") or ()]
 
 
 def _settings(side: Evidence) -> dict[str, Any]:
@@ -230,7 +245,11 @@ def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             which = "first" if name in before else "second"
             details.append(f"{name}: read by the {which} run only")
             causes.append(
-                Cause(aspect="data set", sentence=details[-1], weight=_SPLIT - 1)
+                Cause(
+                    aspect="data set",
+                    sentence=details[-1],
+                    weight=_weight_of_unpaired(name, old, new),
+                )
             )
         elif _is_other(before[name], after[name]):
             details.append(f"{name} has changed")
@@ -255,21 +274,23 @@ def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     )
 
 
+def _weight_of_unpaired(name: str, old: Evidence, new: Evidence) -> float:
+    """Return how likely a file that one run read is the cause: it was added, or is gone.
+
+    Of a run that failed it follows that it read less, and of a package that moved that it
+    brings other files.
+    """
+    item = _files(old).get(name) or _files(new)[name]
+    ended = [side.outcome is not None and side.outcome.succeeded for side in (old, new)]
+    return _READ_BY_ONE if all(ended) and not item.get("package") else _FOLLOWING
+
+
 def _data_weight(name: str, old: Evidence, new: Evidence) -> float:
     """Return how likely a data file is the cause: less if it follows from something."""
-    items = [_files(side)[name] for side in (old, new)]
-    if all(_was_written(*each) for each in zip((old, new), items, strict=True)):
-        return _OWN_OUTPUT
-    package = items[1].get("package")
+    package = _files(new)[name].get("package")
     if package and _version(old, package) != _version(new, package):
         return _PACKAGED
     return _DATA
-
-
-def _was_written(side: Evidence, item: dict[str, Any]) -> bool:
-    """Return whether a run wrote a file itself, before it read it again."""
-    written = side.written.get(str(item["path"]), 0)
-    return written > side.manifest.created * _NANOSECONDS
 
 
 def _version(side: Evidence, package: str) -> str | None:

@@ -15,14 +15,19 @@ _PLACE = re.compile(r"(?:/[\w.@+\-]+)+/|0x[0-9a-fA-F]+")
 
 
 def compare_outcomes(old: Evidence, new: Evidence) -> Row:
-    """Compare how two runs ended; one that was interrupted is compared as far as it got."""
+    """Compare how two runs ended.
+
+    A first run that was interrupted is compared as far as it got; if the second was
+    interrupted as well, as far as both got.
+    """
     before, after = _ending(old), _ending(new)
     details: tuple[str, ...] = ()
     # A trial that was ended from outside has a result that counts: the search saw it.
     settled = old.result is not None and before == after
     if not old.is_whole and not settled:
         how = old.outcome.status if old.outcome is not None else "not closed"
-        state = State.SAME if _ended_well(new) else State.CHANGED
+        good = _ended_well(new) or not new.is_whole
+        state = State.SAME if good else State.CHANGED
         summary = f"the first run did not come to its end ({how}); the second: {after}"
     elif before == after:
         state, summary = State.SAME, before

@@ -18,6 +18,7 @@ _PARTED_TEXT = (
     "the random numbers of {} parted: they began alike and ended in another state"
 )
 _SEED, _USER_SEED, _FOLLOWING_SEED, _PARTED = 95.0, 94.0, 48.0, 40.0
+_UNUSED_SEED = 87.0  # below code, parameters and data
 _SETS_IN_CODE, _ESCAPED, _OTHER_PROGRAM, _ORDER_OF_SETS = 58.5, 58.0, 57.0, 52.0
 
 
@@ -62,7 +63,7 @@ def _seeds(old: Evidence, new: Evidence) -> list[Cause]:
                 sentence=f"the seed was {old.manifest.seed} and is "
                 f"{new.manifest.seed}{how}",
                 hint=f"--seed {old.manifest.seed} gives the first run's",
-                weight=_SEED,
+                weight=_SEED if _draws(old) or _draws(new) else _UNUSED_SEED,
             )
         )
     before, after = _user_seeds(old), _user_seeds(new)
@@ -77,6 +78,19 @@ def _seeds(old: Evidence, new: Evidence) -> list[Cause]:
             )
         )
     return found
+
+
+def _draws(side: Evidence) -> bool:
+    """Return whether a run's results may depend on its seed, as far as that was seen.
+
+    They hardly do if nobody drew from the generators that it seeded, and no order of sets
+    follows from it; what child processes and libraries drew by themselves is not seen.
+    """
+    part = side.part(NAME)
+    untouched = set(part.get("untouched") or [])
+    if not untouched or untouched != set(part.get("libraries") or {}):
+        return True
+    return bool(part.get("generators")) or uses_sets(side, used_files(side))
 
 
 def _user_seeds(side: Evidence) -> set[str]:

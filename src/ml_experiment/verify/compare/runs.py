@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from typing import TYPE_CHECKING
 
 from ml_experiment.verify.compare.answer import (
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
 
-_LEAST = 16.0  # lighter causes are no more than coincidences
+_LEAST = 16.0  # lighter causes are no more than coincidences, if there are others
+_PROSE = re.compile(r"^(?:\S*\.(?:md|rst|ipynb)|(?:\S*/)?(?:LICENSE|\.git\w+)) ")
 
 
 def compare_runs(
@@ -67,6 +69,8 @@ def compare_runs(
         from ml_experiment.verify.compare.groups import compare_groups
 
         return compare_groups(before, after, rtol=rtol, findings=findings)
+    if not before.is_whole and not after.is_whole:
+        before = before.as_far_as(after)
     results, warnings = compare_results(
         before, after, rtol=rtol, noise=noise, volatile=volatile
     )
@@ -200,18 +204,33 @@ def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
         return ()
     found = [cause for cause in causes if cause.weight >= _LEAST]
     if not found:
-        found.append(
-            Cause(
-                aspect="stochasticity",
-                sentence="nothing that is recorded has changed, so something is not "
-                "controlled: threads that race, a clock, a network, a device",
-                hint="`ml-experiment check` looks for it; --repeats N measures it",
-                weight=_LEAST,
-            )
-        )
+        unseen = [_unseen(cause) for cause in causes if not _is_prose(cause)]
+        found = [*unseen, _uncontrolled(alone=not unseen)]
     unique = {cause.sentence: cause for cause in reversed(found)}
     ordered = sorted(unique.values(), key=lambda cause: -cause.weight)
     return tuple(
         dataclasses.replace(cause, rank=rank)
         for rank, cause in enumerate(ordered, start=1)
+    )
+
+
+def _unseen(cause: Cause) -> Cause:
+    """Say of a file that native code, or ``exec``, may have read it all the same."""
+    sentence = f"{cause.sentence}; it was not seen being read"
+    return dataclasses.replace(cause, sentence=sentence)
+
+
+def _is_prose(cause: Cause) -> bool:
+    return _PROSE.search(cause.sentence) is not None
+
+
+def _uncontrolled(*, alone: bool) -> Cause:
+    what = "nothing that is recorded has changed, so something is"
+    return Cause(
+        aspect="stochasticity",
+        sentence=f"{what if alone else 'or something is'} not controlled: "
+        "threads that race, a clock, a network, a device, standard input, or a variable "
+        "of the environment that is not recorded",
+        hint="`ml-experiment check` looks for it; --repeats N measures it",
+        weight=0.0,
     )

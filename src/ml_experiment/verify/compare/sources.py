@@ -32,7 +32,7 @@ def read_source(side: Evidence, path: str) -> str | None:
             member = files.getmember(path)
             content = files.extractfile(member) if member.size <= _LARGEST else None
             return None if content is None else content.read().decode("utf-8")
-    except (OSError, KeyError, EOFError, ValueError, tarfile.TarError):
+    except (OSError, KeyError, EOFError, ValueError, RecursionError, tarfile.TarError):
         return None
 
 

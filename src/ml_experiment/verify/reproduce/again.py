@@ -62,6 +62,7 @@ def reproduce(subject: Subject, wish: Wish, *, rtol: float, top: Path) -> Result
 
     _close(subject.run)
     facts = read_facts(subject.run)
+    _require_result(subject, facts)
     _announce(subject, facts, wish)
     work = prepare(subject, facts, wish, top / "look")
     runs: list[RunDirectory] = []
@@ -101,14 +102,15 @@ def _stop_if_ended_from_outside(
 
     Raises:
         KeyboardInterrupt: It was interrupted from the keyboard.
-        NotReproducibleError: It was told to end, and the recorded run was not.
+        NotReproducibleError: It was told to end, and the recorded run was not, or not so.
     """
     outcome, before = closed.outcome, facts.outcome
     if outcome.status != "KILLED":
         return
     if outcome.signal in {"SIGINT", None}:
         raise KeyboardInterrupt
-    if before is None or before.status != "KILLED":
+    expected = before is not None and before.status == "KILLED"
+    if before is None or not expected or before.signal != outcome.signal:
         raise NotReproducibleError(
             f"the repetition, run {run.run_id}, was ended from outside "
             f"({outcome.signal}): there is nothing to compare"
@@ -126,6 +128,26 @@ def _close(run: RunDirectory) -> None:
     busy = is_held(run.owner_lock) or is_held(run.driver_lock)
     if busy or recover(run) == "running":
         raise NotReproducibleError(f"{run.run_id} is still running")
+
+
+def _require_result(subject: Subject, facts: Facts) -> None:
+    """Refuse what a group that was stopped gives nothing to compare with.
+
+    Raises:
+        NotReproducibleError: The trial, or each trial, was still under way.
+    """
+    if not facts.is_group:
+        return
+    group = subject.run
+    trials = group.trials() if subject.trial is None else [group.trial(subject.trial)]
+    if any(trial.result.exists() for trial in trials):
+        return
+    what = "no trial" if subject.trial is None else f"trial {subject.trial}"
+    verb = "had ended" if subject.trial is None else "had not ended"
+    raise NotReproducibleError(
+        f"{what} of {group.run_id} {verb} when the group was stopped: there is nothing "
+        "to compare with"
+    )
 
 
 def _announce(subject: Subject, facts: Facts, wish: Wish) -> None:

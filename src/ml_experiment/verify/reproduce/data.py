@@ -121,11 +121,14 @@ def _items(run: RunDirectory) -> Iterator[dict[str, Any]]:
         return
     try:
         # Only its name: a record must not point elsewhere.
-        text = (run.parts / Path(str(listed)).name).read_text(encoding="utf-8")
+        text = (run.parts / Path(str(listed)).name).read_text(
+            encoding="utf-8", errors="surrogatepass"
+        )
     except OSError:
         yield from part.get("files", [])
         return
-    for line in text.splitlines():
+    # Not splitlines(): the name of a file may hold what it takes for the end of a line.
+    for line in filter(None, text.split("\n")):
         yield json.loads(line)
 
 

@@ -127,10 +127,19 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> None:
     except OSError as error:
         raise EnvironmentBuildError(f"{command[0]} cannot be run: {error}") from error
     if done.returncode:
-        words = "\n".join(done.stdout.strip().splitlines()[-_LAST_LINES:])
+        words = [word for word in command[:4] if not word.startswith("-")]
+        said = "\n".join(_last_words(done.stdout))
         raise EnvironmentBuildError(
-            f"{Path(command[0]).name} {command[1]} failed:\n{words}"
+            f"{' '.join([Path(words[0]).name, *words[1:]])} failed:\n{said}"
         )
+
+
+def _last_words(output: str) -> list[str]:
+    """Return the end of what an installer said, without warnings if it named errors."""
+    lines = output.strip().splitlines()
+    if any(line.startswith("ERROR:") for line in lines):
+        lines = [line for line in lines if not line.startswith("WARNING:")]
+    return lines[-_LAST_LINES:]
 
 
 def _uv_environment(base: Mapping[str, str]) -> dict[str, str]:

@@ -72,7 +72,7 @@ def _is_imported(item: dict[str, Any], imported: frozenset[str] | None) -> bool:
 def _requirements(facts: Facts) -> dict[str, str]:
     """Return the lines that can be installed, by normalised name."""
     try:
-        text = facts.run.requirements.read_text(encoding="utf-8")
+        text = facts.run.requirements.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return {}
     found = {}

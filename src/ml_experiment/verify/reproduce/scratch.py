@@ -65,10 +65,18 @@ def restore(facts: Facts, top: Path) -> Scratch:
     names = [part for part in root.parts if part not in {"/", "..", "."}]
     try:
         tree = restore_source(facts.run, top.joinpath(*names))
+        _make_folders(facts, tree)
     except RecordError as error:
         raise NotReproducibleError(str(error)) from error
+    except OSError as error:  # below another folder its path may be too long
+        raise NotReproducibleError(
+            f"the project of {facts.run.run_id} cannot be restored: {error}"
+        ) from error
+    return Scratch(top, tree)
+
+
+def _make_folders(facts: Facts, tree: RestoredTree) -> None:
     for name in list(facts.source.get("folders") or [])[:_MOST_FOLDERS]:
         folder = Path(os.path.normpath(tree.root / str(name)))
         if folder.is_relative_to(tree.root):
             folder.mkdir(parents=True, exist_ok=True)
-    return Scratch(top, tree)

@@ -34,6 +34,13 @@ def _first(old: RunDirectory, new: RunDirectory, **options: Any) -> Cause:
         ({"seed": 8, "end_states": {"numpy": "bb"}}, "the seed was 7 and is 8"),
         ({"code": {"train.py": "import lib\nx = 2\n"}}, "train.py has changed"),
         ({"data": {"data.csv": "2"}}, "the data file data.csv has changed"),
+        ({"data": {"data.csv": "1", "b.csv": "2"}}, "b.csv: read by the second"),
+        ({"data": {}}, "data.csv: read by the first"),
+        ({"argv": ("--depth", "4")}, 'arguments were [] and are ["--depth", "4"]'),
+        (
+            {"code": {"train.py": "import lib\n", "plug.py": "x = 2\n"}},
+            "plug.py is new; it was not seen being read",
+        ),
         ({"packages": {"lib": "2.0", "other": "1.0"}}, "lib was 1.0 and is 2.0"),
         ({"threads": 4}, "OMP_NUM_THREADS was 2 and is 4"),
         ({"hash_seed": "1"}, "PYTHONHASHSEED was"),
@@ -101,15 +108,6 @@ def test_what_alone_has_changed_is_the_first_cause(
             id="a Python with its packages",
         ),
         pytest.param(
-            {
-                "code": {"train.py": "import lib\nx = 2\n"},
-                "data": {"data.csv": "2"},
-                "written_ns": 1_800_000_000_000_000_000,
-            },
-            "train.py has changed",
-            id="a file that the run wrote, and read again",
-        ),
-        pytest.param(
             {"cpu": "another", "blas": "SkylakeX", "threads": 8},
             "OMP_NUM_THREADS was",
             id="another machine",
@@ -123,11 +121,7 @@ def test_what_follows_from_a_change_ranks_below_it(
     old = make(
         user_seeds=(("RandomState", 1),),
         splits=("a",),
-        **{
-            key: changes[key]
-            for key in ("written_ns", "data_package")
-            if key in changes
-        },
+        **{key: changes[key] for key in ("data_package",) if key in changes},
     )
     new = {"user_seeds": (("RandomState", 1),), "splits": ("a",)} | changes
 
@@ -203,6 +197,62 @@ def test_what_escaped_ranks_below_what_changed(make: Make) -> None:
     found = _first(make(**told), make(metrics=OTHER, threads=4, **told))
 
     assert "OMP_NUM_THREADS" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"code": {"train.py": "import lib\nx = 2\n"}}, "train.py has changed"),
+        ({"config": {"params": {"n": 20}}, "params": {"n": 20}}, "parameter n was"),
+        ({"data": {"data.csv": "2"}}, "data.csv has changed"),
+    ],
+)
+def test_a_seed_that_nothing_was_drawn_with_ranks_below_what_changed(
+    make: Make, changes: dict[str, Any], words: str
+) -> None:
+    """It is drawn anew for each run; if a generator was used, it comes first."""
+    one, other = ({"seed": seed, "seed_drawn": True} for seed in (7, 8))
+    unused = {"untouched": ("numpy",)}
+
+    causes = [
+        _first(make(**one, **told), make(metrics=OTHER, **other, **told, **changes))
+        for told in (unused, {})
+    ]
+
+    assert words in causes[0].sentence
+    assert "the seed was 7 and is 8" in causes[1].sentence
+
+
+def test_a_run_that_failed_has_read_less(make: Make) -> None:
+    """What it did not come to read is no cause of that."""
+    new = make(
+        metrics=[], status="FAILED", reason="no lib", data={}, packages={"other": "1.0"}
+    )
+
+    assert "data.csv" not in _first(make(), new).sentence
+
+
+def test_a_run_that_failed_before_its_function_has_not_lost_its_parameters(
+    make: Make,
+) -> None:
+    """Its script could not be imported, as a package is gone."""
+    new = make(metrics=[], status="FAILED", started=False, packages={"other": "1.0"})
+
+    found = compare_runs(make(), new)
+
+    assert "lib" in found.causes[0].sentence
+    assert not any("parameter" in cause.sentence for cause in found.causes)
+
+
+def test_text_for_people_is_no_cause(make: Make) -> None:
+    """Nothing reads it."""
+    script = {"train.py": "import lib\n", "docs/README.md": "1"}
+
+    found = _first(
+        make(code=script), make(metrics=OTHER, code=script | {"docs/README.md": "2"})
+    )
+
+    assert "nothing that is recorded has changed" in found.sentence
 
 
 def test_nothing_that_changed_is_said_too(make: Make) -> None:

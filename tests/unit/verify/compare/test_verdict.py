@@ -229,6 +229,20 @@ def test_another_end_is_different(make: Make, changes: dict[str, Any]) -> None:
     assert _state(found, "outcome") is State.CHANGED
 
 
+def test_two_killed_runs_are_compared_as_far_as_both_got(make: Make) -> None:
+    """Neither says what it would have given; one and the same run is identical."""
+    curve = [("loss", step, 1 / (step + 1)) for step in range(10)]
+    short, long = (make(metrics=curve[:n], status="KILLED") for n in (4, 7))
+    other = make(metrics=[("loss", 0, 9.0), *curve[1:3]], status="KILLED")
+
+    verdicts = [
+        compare_runs(one, two).verdict
+        for one, two in ((long, long), (long, short), (short, long), (long, other))
+    ]
+
+    assert verdicts == [*[Verdict.IDENTICAL] * 3, Verdict.DIFFERENT]
+
+
 def test_a_killed_run_is_compared_as_far_as_it_got(make: Make) -> None:
     """What the second one did after that is no difference."""
     curve = [("loss", step, 1.0 / (step + 1)) for step in range(10)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
-from ml_experiment.record.directory import RunDirectory, write_json
+from ml_experiment.record.directory import RunDirectory, write_atomically, write_json
 from ml_experiment.verify.reproduce.data import (
     Found,
     Input,
@@ -58,6 +59,22 @@ def look(each: Input, where: Places, scratch: Scratch) -> Found:
     """Look for one file."""
     [found] = find_data([each], where, scratch)
     return found
+
+
+@pytest.mark.parametrize("odd", ["\u2028", "\x85", "\udcff"])
+def test_the_full_list_of_files_is_read_with_any_names(
+    odd: str, tmp_path: Path
+) -> None:
+    """Names that seem to end a line, and names that are no Unicode."""
+    run = RunDirectory.create(tmp_path)
+    write_json(run.part("data"), {"files": [], "all_files": "data-files.jsonl"})
+    lines = [
+        json.dumps({"path": f"/{name}"}, ensure_ascii=False) for name in (odd, "b")
+    ]
+    text = "\n".join(lines) + "\n"
+    write_atomically(run.parts / "data-files.jsonl", text)
+
+    assert [each.path for each in read_inputs(run)] == [f"/{odd}", "/b"]
 
 
 def test_a_file_that_is_where_it_was_is_the_same(old: Path, scratch: Scratch) -> None:
