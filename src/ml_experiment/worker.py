@@ -17,6 +17,7 @@ from ml_experiment.errors import MlExperimentError, ResultError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
     from types import TracebackType
 
     from ml_experiment.callbacks.dispatch import CallbackDispatcher
@@ -39,6 +40,7 @@ class Execution:
         callbacks: Told of start, results and end.
         begin: Called right before the function: seeds, switches.
         end: Called right after it, however it ended: end states.
+        kept: Called with the path of each artifact that has been copied.
         any_result: The function may return anything; what is no metrics is not recorded.
     """
 
@@ -49,6 +51,7 @@ class Execution:
     callbacks: CallbackDispatcher
     begin: Callable[[], None]
     end: Callable[[], None]
+    kept: Callable[[Path], None] | None = None
     any_result: bool = False
 
 
@@ -94,7 +97,7 @@ def _succeeded(failure: BaseException | None) -> bool:
 
 def _collect(execution: Execution, value: R) -> R:
     """Record what the function gave, step by step if it is a generator."""
-    collector = Collector(execution.run, execution.journal)
+    collector = Collector(execution.run, execution.journal, execution.kept)
 
     def record(result: object, step: int | None) -> None:
         try:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from ml_experiment.record.journal import read_journal
+
 
 if TYPE_CHECKING:
     import subprocess
@@ -224,6 +226,101 @@ def test_workers_that_are_killed_change_nothing(folder: Folder) -> None:
     assert command.returncode == 0
     assert kills == 6
     assert _trials(folder) == expected
+
+
+SAVERS = {
+    "kept": """\
+import ctypes, random, time
+from ml_experiment import job
+
+@job
+def main(x):
+    libc = ctypes.CDLL(None)  # as native code writes: nothing of Python sees it
+    libc.fopen.restype = ctypes.c_void_p
+    file = ctypes.c_void_p(libc.fopen(b'model.txt', b'w'))
+    libc.fputs(repr(x).encode(), file)
+    libc.fclose(file)
+    time.sleep(random.SystemRandom().random() / 50)
+    return {'loss': x}, {'model': 'model.txt'}
+""",
+    "read back": """\
+import random, time
+from pathlib import Path
+from ml_experiment import job
+
+@job
+def main(x):
+    Path('model.txt').write_text(repr(x))
+    time.sleep(random.SystemRandom().random() / 50)
+    return {'loss': float(Path('model.txt').read_text())}
+""",
+}
+ONE_NUMBER: dict[str, Any] = {"num_trials": 24, "param_space": {"x": "uniform(0, 1)"}}
+
+
+def _notes(folder: Folder, words: str) -> list[str]:
+    """Return the notes of the latest group with these words in them."""
+    events = read_journal(folder.run_directories()[-1] / "journal.jsonl")
+    notes = [str(event["text"]) for event in events if event["event"] == "note"]
+    return [note for note in notes if words in note]
+
+
+@pytest.mark.parametrize("use", SAVERS)
+@pytest.mark.parametrize("workers", [2, 6])
+def test_no_trial_keeps_or_reads_what_another_wrote(
+    folder: Folder, use: str, workers: int
+) -> None:
+    """All save to one name, as a script does that was written for a single run."""
+    _write(folder, **ONE_NUMBER, resources_per_worker={"cpu": os.cpu_count() / workers})  # type: ignore[operator]
+    folder.write("search.py", SAVERS[use])
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 0, done.stderr
+    trials = _trials(folder)
+    assert len(trials) == 24
+    assert all(values == [params["x"]] for _, _, params, values, *_ in trials)
+    kept = folder.run_directories()[-1].glob("trials/*/artifacts/model/model.txt")
+    texts = [path.read_text() for path in sorted(kept)]
+    assert texts in ([repr(values[0]) for _, _, _, values, *_ in trials], [])
+    assert bool(texts) == (use == "kept")
+    assert "more than one trial writes 'model.txt'" in done.stderr
+    assert 2 <= len(_notes(folder, "runs again")) <= workers + 1
+    runs = [
+        run
+        for run in folder.mlflow_runs("search")
+        if "ml_experiment.trial" in run.data.tags
+    ]
+    assert len(runs) == 24
+    assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_files_with_names_of_their_own_are_no_reason_to_wait(folder: Folder) -> None:
+    """Nor is a log to which all trials add, or a file that was there before."""
+    _write(folder, **ONE_NUMBER)
+    folder.write(
+        "search.py",
+        """\
+from pathlib import Path
+from ml_experiment import Trial, job
+
+@job
+def main(x):
+    path = Path(f'model-{Trial.get_current().number}.txt')
+    path.write_text(repr(x))
+    with open('calls.log', 'a') as file:
+        print(x, file=file)
+    Path('last.txt').write_text(repr(x))  # nobody reads it
+    return {'loss': x}, {'model': path, 'config': 'group.json'}
+""",
+    )
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 0, done.stderr
+    assert not _notes(folder, "runs again")
+    assert "more than one trial" not in done.stderr
+    assert len((folder.path / "calls.log").read_text().splitlines()) == 24
 
 
 STREAMS = ("stdout.log", "stderr.log")

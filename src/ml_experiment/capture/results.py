@@ -16,6 +16,8 @@ from ml_experiment.record.journal import encode_number
 
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.journal import Journal
 
@@ -83,11 +85,23 @@ def to_number(name: object, value: object) -> float:
 
 
 class Collector:
-    """Writes the results of one run to its journal and its artifacts folder."""
+    """Writes the results of one run to its journal and its artifacts folder.
 
-    def __init__(self, run: RunDirectory, journal: Journal) -> None:
+    Args:
+        run: Where the artifacts go.
+        journal: What is told of all.
+        kept: Called with the path of each file or folder that has been copied.
+    """
+
+    def __init__(
+        self,
+        run: RunDirectory,
+        journal: Journal,
+        kept: Callable[[Path], None] | None = None,
+    ) -> None:
         self._run = run
         self._journal = journal
+        self._kept = kept
 
     def collect(
         self,
@@ -124,6 +138,8 @@ class Collector:
             shutil.copytree(path, target, symlinks=False, dirs_exist_ok=True)
         else:
             shutil.copy2(path, target)
+        if self._kept is not None:
+            self._kept(path)
         files, size, digest = _digest(target)
         self._journal.write(
             "artifact",

@@ -19,6 +19,7 @@ from ml_experiment.config.models import (
     SamplerConfig,
     to_document,
 )
+from ml_experiment.drive.beside import SideBySide
 from ml_experiment.drive.group_events import GroupEvents
 from ml_experiment.drive.objective import Objective, objective_of
 from ml_experiment.drive.recorded import RecordedGroup
@@ -36,6 +37,7 @@ from ml_experiment.search.order import FixedOrder
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ml_experiment.drive.beside import Judged
     from ml_experiment.drive.spec import JobSpec
     from ml_experiment.executors.base import Executor
     from ml_experiment.record.directory import RunDirectory
@@ -102,11 +104,14 @@ class GroupDriver:
                 config, workers=repeats.workers, variables=repeats.worker_switches
             )
         self._files = TrialFiles(run, manifest)
-        self._events = GroupEvents(journal, spec.callbacks, config, self._files)
+        self._events = GroupEvents(
+            journal, spec.callbacks, config, self._files, cwd=manifest.cwd
+        )
         self._view = OptunaView(
             storage, f"{config.name} {manifest.run_id}", self._objective.directions
         )
         self._running: dict[int, Asked] = {}
+        self._beside = SideBySide(len(self._plan.slots))
         self._kills: Counter[int] = Counter()
         self._sent = 0  # how many told trials the executor knows
 
@@ -166,13 +171,20 @@ class GroupDriver:
 
     def _loop(self, executor: Executor) -> None:
         while not self._order.done:
-            while executor.free and (asked := self._order.next_task()) is not None:
+            while (
+                executor.free
+                and self._beside.may_begin
+                and (asked := self._order.next_task()) is not None
+            ):
                 if not self._take_recorded(asked):
                     self._submit(executor, asked)
             if not self._running:
                 return  # the sampler has no more, or too many have failed
             for ended in executor.wait():
-                self._take(ended)
+                for judged in self._beside.end(ended):
+                    self._take(judged)
+            for name in self._beside.news():
+                self._events.shared(name)
 
     def _take_recorded(self, asked: Asked) -> bool:
         """Take the outcome of a trial that was ended from outside, when it ran before."""
@@ -201,16 +213,20 @@ class GroupDriver:
         )
         self._sent = max(self._sent, asked.told_count)
         self._running[asked.number] = asked
+        self._beside.begin(asked.number)
         self._events.trial_started(asked, params)
 
-    def _take(self, ended: TrialResult | Broken) -> None:
+    def _take(self, judged: Judged) -> None:
+        ended = judged.ended
         asked = self._running.pop(ended.number)
-        if not isinstance(ended, Broken):
+        if judged.clash is not None:
+            self._events.spoilt(judged)
+            self._order_again(asked)
+        elif not isinstance(ended, Broken):
             self._accept(ended, asked)
         elif self._may_start_again(ended):
             # Killed from outside: nobody's fault, so it runs again as if nothing had been.
             self._events.broken(ended)
-            self._order.give_back([asked])
             self._order_again(asked)
         else:
             task = asked.task(run_path="", params={}, told=())
@@ -239,6 +255,7 @@ class GroupDriver:
             self._events.best(self._order.best)
 
     def _order_again(self, asked: Asked) -> None:
+        self._order.give_back([asked])
         shutil.rmtree(self._files.directory(asked.number).path, ignore_errors=True)
 
     def _finish(self) -> None:

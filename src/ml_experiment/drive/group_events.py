@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.callbacks.dispatch import CallbackDispatcher
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from ml_experiment.callbacks.base import Callback
     from ml_experiment.config.models import GroupConfig
+    from ml_experiment.drive.beside import Judged
     from ml_experiment.drive.trial_files import TrialFiles
     from ml_experiment.executors.base import Broken
     from ml_experiment.record.journal import Journal
@@ -42,6 +45,7 @@ class GroupEvents:
         callbacks: The job's callbacks.
         config: What they are shown.
         files: The trials on disk.
+        cwd: Working directory of the group.
     """
 
     def __init__(
@@ -50,6 +54,8 @@ class GroupEvents:
         callbacks: Iterable[Callback],
         config: GroupConfig,
         files: TrialFiles,
+        *,
+        cwd: str,
     ) -> None:
         self.journal = journal
         self._config = config
@@ -58,6 +64,7 @@ class GroupEvents:
         self._best: tuple[int, ...] = ()
         self._gathered: set[str] = set()
         self._replayed: set[int] = set()
+        self._cwd = cwd
 
     def _report(self, reason: str, details: str) -> None:
         self.note(reason)
@@ -179,6 +186,30 @@ class GroupEvents:
     def broken(self, ended: Broken) -> None:
         """A worker was killed from outside; its trial runs again as it was."""
         self.note(f"trial {ended.number} runs again: {ended.reason}")
+
+    def shared(self, path: str) -> None:
+        """Several trials write the same file: whoever watches should know at once."""
+        self.journal.write(
+            "note",
+            text=f"more than one trial writes '{self._name(path)}': they run one at a time "
+            "from now on. Put Trial.get_current().number into its name, and they can run "
+            "at the same time",
+            show=True,
+        )
+
+    def spoilt(self, judged: Judged) -> None:
+        """A trial used files that others wrote at the same time; it runs again by itself."""
+        others = ", ".join(f"trial {number}" for number in judged.others)
+        self.note(
+            f"trial {judged.ended.number} runs again: it used "
+            f"'{self._name(judged.clash or '')}' at the same time as {others}"
+        )
+
+    def _name(self, path: str) -> str:
+        """Return a path as the user would write it."""
+        with contextlib.suppress(ValueError):
+            return Path(path).relative_to(self._cwd).as_posix()
+        return path
 
     def best(self, best: TrialResult | None) -> None:
         """Say which trial is the best, if it is another one than before."""

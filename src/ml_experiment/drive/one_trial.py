@@ -71,7 +71,9 @@ class OneTrial:
         self._recorded = RecordedGroup(repeats.recorded)
         self._plan = plan_again(config, workers=1, variables=repeats.worker_switches)
         self._files = TrialFiles(run, manifest)
-        self._events = GroupEvents(journal, spec.callbacks, config, self._files)
+        self._events = GroupEvents(
+            journal, spec.callbacks, config, self._files, cwd=manifest.cwd
+        )
         self._number = int(repeats.trial or 0)
         self.best: dict[str, float] = {}
 

@@ -6,6 +6,7 @@ executes an experiment, and leaves the same traces in a run directory of its own
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import sys
 import time
@@ -105,6 +106,9 @@ class ScriptHost:
             from ml_experiment.search.results import settled
 
             result = settled(result, len(result.values or ()))
+        data = process_context().data
+        if data.used or data.made:
+            result = dataclasses.replace(result, used=data.used, made=data.made)
         return result
 
     def _run(
@@ -178,6 +182,7 @@ class ScriptHost:
                 callbacks=call,
                 begin=begin,
                 end=end,
+                kept=context.data.keep,
             )
             execute(
                 execution,

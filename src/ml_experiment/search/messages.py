@@ -136,6 +136,11 @@ class TrialResult:
         attempt: How often it was tried before.
         untouched: The trial was never looked at, so that the driver knows best what its
             parameters and distributions are: none are given here.
+        used: Paths of files that the trial has read or kept, and that were written while it
+            ran: another trial that writes one of them at the same time spoils it.
+        made: Paths of files that it was seen to write, but not only to append to.
+
+    The last two are for the driver alone; they are not kept on disk.
     """
 
     number: int
@@ -154,3 +159,9 @@ class TrialResult:
     seconds: float = 0.0
     attempt: int = 0
     untouched: bool = False
+    used: frozenset[str] = frozenset()
+    made: frozenset[str] = frozenset()
+
+
+# What of a result is not kept on disk.
+PASSING = frozenset({"used", "made"})

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.config.json_values import decode, encode
 from ml_experiment.errors import RecordError
-from ml_experiment.search.messages import TrialResult
+from ml_experiment.search.messages import PASSING, TrialResult
 
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ def to_document(result: TrialResult) -> dict[str, object]:
     """
     document: dict[str, object] = {}
     for field in dataclasses.fields(result):
+        if field.name in PASSING:
+            continue
         value = getattr(result, field.name)
         document[field.name] = encode(_plain(value))
     return document
@@ -38,7 +40,7 @@ def from_document(document: Mapping[str, object]) -> TrialResult:
     Raises:
         RecordError: It is no such document.
     """
-    names = {field.name for field in dataclasses.fields(TrialResult)}
+    names = {field.name for field in dataclasses.fields(TrialResult)} - PASSING
     fields: dict[str, Any] = {
         name: decode(value) for name, value in document.items() if name in names
     }

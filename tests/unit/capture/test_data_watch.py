@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -20,7 +22,7 @@ from ml_experiment.record.journal import Journal, read_journal
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 class Watched:
@@ -406,3 +408,85 @@ def test_the_hook_costs_microseconds(tmp_path: Path, watched: Watched) -> None:
     off = min(measure() for _ in range(3))
 
     assert on - off < 0.5
+
+
+def _names(paths: Iterable[str]) -> set[str]:
+    return {Path(path).name for path in paths}
+
+
+def test_a_file_that_the_run_writes_and_reads_is_used(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """Whoever else writes it meanwhile changes what the run does."""
+    (tmp_path / "best.bin").write_bytes(b"1")
+    (tmp_path / "plot.bin").write_bytes(b"1")
+    (tmp_path / "best.bin").read_bytes()
+
+    assert _names(watched.watch.made) == {"best.bin", "plot.bin"}
+    assert _names(watched.watch.used) == {"best.bin"}
+
+
+def test_a_file_that_others_write_meanwhile_is_used_by_its_reader(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """What it reads depends on when it does; what lay there before does not."""
+    before = _file(tmp_path, "before.csv")
+    time.sleep(0.03)  # the kernel's times of files are that coarse
+    watched.watch.renew()
+    meanwhile = _file(tmp_path, "meanwhile.csv")
+    before.read_bytes()
+    meanwhile.read_bytes()
+
+    assert _names(watched.watch.used) == {"meanwhile.csv"}
+    watched.watch.renew()
+    assert not watched.watch.used | watched.watch.made
+
+
+def test_what_is_made_for_several_is_not_used(tmp_path: Path, watched: Watched) -> None:
+    """A log that all add to, a database, a lock, a file with a made-up name."""
+    log = tmp_path / "calls.log"
+    with log.open("a") as file:
+        file.write("1\n")
+    log.read_text()
+    for _ in range(2):
+        with sqlite3.connect(tmp_path / "all.db") as database:
+            database.execute("create table if not exists numbers (n)")
+        os.close(os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT))
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        product = Path(folder) / "model.bin"
+        product.write_bytes(b"1")
+        product.read_bytes()
+
+    assert not watched.watch.used | watched.watch.made
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_an_artifact_is_used_if_it_was_written_in_the_run(
+    tmp_path: Path, watched: Watched, *, native: bool
+) -> None:
+    """Whoever wrote it, and whatever time it bears."""
+    old = _file(tmp_path, "old.bin")
+    time.sleep(0.03)
+    watched.watch.renew()
+    new, inside = tmp_path / "new.bin", tmp_path / "folder" / "deep" / "inside.bin"
+    for path in (new, inside):
+        if native:
+            _file(path.parent, path.name)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(old, path)  # with its time
+
+    for path in (old, new, tmp_path / "folder"):
+        watched.watch.keep(path)
+
+    assert _names(watched.watch.used) == {"new.bin", "folder"}
+
+
+def test_a_file_that_is_moved_into_place_is_made(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """It was written under another name for a moment only."""
+    (tmp_path / "part").write_bytes(b"1")
+    (tmp_path / "part").replace(tmp_path / "whole")
+
+    assert _names(watched.watch.made) >= {"whole"}
