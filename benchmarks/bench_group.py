@@ -298,8 +298,10 @@ def steady(bench: Bench) -> int:
     # A sampler that costs nothing shows what is ours; Optuna's own is measured apart.
     random = _CONFIG.replace("sampler: tpe", "sampler: random")
     many = random.replace(f"num_trials: {TRIALS}", f"num_trials: {MANY}")
+    # A hundred trials take less than half a second: several, around the long search.
     small = [bench.keep_ours(random)[1] for _ in range(3)]
     large = bench.keep_ours(many, MANY)[1]
+    small += [bench.keep_ours(random)[1] for _ in range(3)]
     grown = True
     print(f"a trial of {MANY}, compared with one of {TRIALS}, sampler random")
     # The first trials wait until MLflow is imported, and then come at one stroke.
