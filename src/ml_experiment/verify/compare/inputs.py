@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ _ARGUMENTS, _READ_BY_ONE, _FOLLOWING = 89, 87, 44
 _OUTSIDE = ".ml_experiment_outside"
 _SITES = ("/site-packages/", "/dist-packages/")
 _LONGEST = 60
+# What no program reads, if it was not seen to.
+_PROSE = re.compile(r"\.(?:md|rst|ipynb)$|(?:^|/)(?:LICENSE|\.git\w+)$")
 
 
 def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
@@ -133,6 +136,7 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             weight=_weight(path, old, new) if is_used else _OTHER_CODE,
         )
         for is_used, path, how in changes
+        if is_used or not _PROSE.search(path)
     ]
     details = tuple(f"{path} {how}" for _, path, how in changes)
     if any(is_used for is_used, _, _ in changes):

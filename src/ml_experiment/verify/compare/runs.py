@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import TYPE_CHECKING
 
 from ml_experiment.verify.compare.answer import (
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
 
 _LEAST = 16.0  # lighter causes are no more than coincidences, if there are others
-_PROSE = re.compile(r"^(?:\S*\.(?:md|rst|ipynb)|(?:\S*/)?(?:LICENSE|\.git\w+)) ")
 
 
 def compare_runs(
@@ -204,7 +202,7 @@ def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
         return ()
     found = [cause for cause in causes if cause.weight >= _LEAST]
     if not found:
-        unseen = [_unseen(cause) for cause in causes if not _is_prose(cause)]
+        unseen = [_unseen(cause) for cause in causes]
         found = [*unseen, _uncontrolled(alone=not unseen)]
     unique = {cause.sentence: cause for cause in reversed(found)}
     ordered = sorted(unique.values(), key=lambda cause: -cause.weight)
@@ -218,10 +216,6 @@ def _unseen(cause: Cause) -> Cause:
     """Say of a file that native code, or ``exec``, may have read it all the same."""
     sentence = f"{cause.sentence}; it was not seen being read"
     return dataclasses.replace(cause, sentence=sentence)
-
-
-def _is_prose(cause: Cause) -> bool:
-    return _PROSE.search(cause.sentence) is not None
 
 
 def _uncontrolled(*, alone: bool) -> Cause:
