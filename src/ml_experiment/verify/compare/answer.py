@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -120,3 +120,8 @@ class Comparison:
         """Return it as JSON can hold it."""
         document = asdict(self)
         return {"schema": document.pop("schema")} | document
+
+
+def first_of(details: Sequence[str]) -> str:
+    """Return the first of some details, and how many there are besides."""
+    return details[0] + (f" (and {len(details) - 1} more)" if len(details) > 1 else "")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import RunDirectory, read_json
 from ml_experiment.record.manifest import read_manifest
+from ml_experiment.verify.compare.code import left_out, used_files
 from ml_experiment.verify.compare.evidence import read_evidence
-from ml_experiment.verify.compare.inputs import left_out, used_files
 
 
 if TYPE_CHECKING:

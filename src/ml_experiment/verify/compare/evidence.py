@@ -87,6 +87,15 @@ class Evidence:
         found = self.parts.get(name, {})
         return {} if "missing" in found else found
 
+    def version_of(self, package: str) -> str | None:
+        """Return the version of an installed distribution; ``None`` if it was not there."""
+        found = (
+            str(each.get("version"))
+            for each in self.part("software").get("packages") or []
+            if each.get("name") == package
+        )
+        return next(found, None)
+
 
 _PARTS = ("software", "hardware", "libraries", "source", "data", "stochasticity")
 

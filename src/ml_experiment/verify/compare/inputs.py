@@ -1,21 +1,17 @@
-"""What went into two runs: parameters, code and data."""
+"""What went into two runs: parameters and data."""
 
 from __future__ import annotations
 
 import json
 import math
-import re
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.record.wording import counted
-from ml_experiment.verify.compare.answer import Cause, Row, State
-from ml_experiment.verify.compare.sources import read_source, same_program
+from ml_experiment.verify.compare.answer import Cause, Row, State, first_of
 
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ml_experiment.verify.compare.evidence import Evidence
 
 # What a run is called, where it is kept, and how it is spread over the machine.
@@ -25,14 +21,11 @@ _HARMLESS = frozenset(
         "executor", "run", "params", "seed",
     }
 )  # fmt: skip
-_PARAM, _CONFIG, _CODE, _OTHER_CODE, _DATA, _LOADED, _SPLIT = 91, 90, 88, 15, 92, 46, 45
-_DEFAULT, _PACKAGED, _COMMENTS = 47, 74, 17
+_PARAM, _CONFIG, _DATA, _LOADED, _SPLIT, _DEFAULT = 91, 90, 92, 46, 45, 47
+_PACKAGED = 74
 _ARGUMENTS, _READ_BY_ONE, _FOLLOWING = 89, 87, 44
-_OUTSIDE = ".ml_experiment_outside"
 _SITES = ("/site-packages/", "/dist-packages/")
 _LONGEST = 60
-# What no program reads, if it was not seen to.
-_PROSE = re.compile(r"\.(?:md|rst|ipynb)$|(?:^|/)(?:LICENSE|\.git\w+)$")
 
 
 def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
@@ -74,7 +67,7 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
         Row(
             name="parameters",
             state=State.CHANGED,
-            summary=details[0] + _more(details),
+            summary=first_of(details),
             details=tuple(details),
         ),
         causes,
@@ -113,127 +106,6 @@ def _shown(value: Any) -> str:
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
 
 
-def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
-    """Compare the source files of two runs, those that were imported first."""
-    before, after = _sources(old), _sources(new)
-    if not before or not after:
-        row = Row(name="code", state=State.UNKNOWN, summary="not recorded of both runs")
-        return row, []
-    used = used_files(old) | used_files(new)
-    data = _data_paths(old) & _data_paths(new)  # told of as data
-    changes = [
-        (path in used, path, _how(path, before, after))
-        for path in sorted((before.keys() | after.keys()) - data - left_out(old, new))
-        if before.get(path) != after.get(path)
-    ]
-    # What no run imported may come and go: results, notebooks, other scripts.
-    changes.sort(key=lambda each: not each[0])
-    causes = [
-        Cause(
-            aspect="code",
-            sentence=f"{path} {how}",
-            hint="`ml-experiment diff` shows the lines",
-            weight=_weight(path, old, new) if is_used else _OTHER_CODE,
-        )
-        for is_used, path, how in changes
-        if is_used or not _PROSE.search(path)
-    ]
-    details = tuple(f"{path} {how}" for _, path, how in changes)
-    if any(is_used for is_used, _, _ in changes):
-        return Row(
-            name="code",
-            state=State.CHANGED,
-            summary=details[0] + _more(details),
-            details=details,
-        ), causes
-    summary = (
-        f"the script and what it imports, {counted(len(used & before.keys()), 'file')}"
-    )
-    if details:
-        summary += f"; {counted(len(details), 'other file')} changed"
-    return Row(name="code", state=State.SAME, summary=summary, details=details), causes
-
-
-def _weight(path: str, old: Evidence, new: Evidence) -> float:
-    """Return how likely a file that was used is the cause: comments change nothing."""
-    if path.endswith(".py") and same_program(
-        *(read_source(side, path) for side in (old, new))
-    ):
-        return _COMMENTS
-    return _PACKAGED if _is_of_package(path, old, new) else _CODE
-
-
-def _is_of_package(path: str, old: Evidence, new: Evidence) -> bool:
-    """Return whether a file lies outside, and is of a package of another version."""
-    if not path.startswith(_OUTSIDE):
-        return False
-    top = PurePath(path).relative_to(_OUTSIDE).parts[1].removesuffix(".py")
-    names = {
-        str(each["name"])
-        for each in new.part("software").get("packages") or []
-        if top in (each.get("imports") or [str(each["name"]).replace("-", "_")])
-    }
-    return any(_version(old, name) != _version(new, name) for name in names)
-
-
-def is_code_changed(old: Evidence, new: Evidence) -> bool:
-    """Return whether a file differs that one of the runs has used."""
-    before, after = _sources(old), _sources(new)
-    used = used_files(old) | used_files(new)
-    return any(before.get(path) != after.get(path) for path in used)
-
-
-def _how(path: str, before: dict[str, str], after: dict[str, str]) -> str:
-    if path not in after:
-        return "is not there any more"
-    return "has changed" if path in before else "is new"
-
-
-def _sources(side: Evidence) -> dict[str, str]:
-    return {
-        str(each["path"]): str(each.get("sha256"))
-        for each in side.part("source").get("files") or []
-    }
-
-
-def used_files(side: Evidence) -> set[str]:
-    """Return the files, below the root, of the script and of imported modules."""
-    script = side.part("source").get("script")
-    found = {str(script)} if script else set()
-    return found | _below_roots(side, side.modules.values())
-
-
-def _below_roots(side: Evidence, paths: Iterable[str]) -> set[str]:
-    """Return absolute paths as the source's list of files has them; no others."""
-    part = side.part("source")
-    places = [(PurePath(str(part.get("root", ""))), PurePath())] + [
-        (PurePath(str(each["path"])), PurePath(str(each["prefix"])))
-        for each in part.get("extra_roots") or []
-        if each.get("path") and each.get("prefix")
-    ]
-    found = set()
-    for path in map(PurePath, paths):
-        for place, prefix in places:
-            if path.is_relative_to(place):
-                found.add((prefix / path.relative_to(place)).as_posix())
-                break
-    return found
-
-
-def left_out(old: Evidence, new: Evidence) -> set[str]:
-    """Return the files that one of two runs has left out of its source, saying so.
-
-    Without version control, files that are not source code by their name are.
-    """
-    parts = [side.part("source") for side in (old, new)]
-    return {str(each["path"]) for part in parts for each in part.get("left_out") or []}
-
-
-def _data_paths(side: Evidence) -> set[str]:
-    files = side.part("data").get("files") or []
-    return _below_roots(side, (str(each["path"]) for each in files))
-
-
 def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     """Compare the data files that two runs read."""
     before, after = _files(old), _files(new)
@@ -267,11 +139,11 @@ def compare_data(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             )
     if any(text.endswith("has changed") for text in details):
         details.sort(key=lambda text: not text.endswith("has changed"))
-        state, summary = State.CHANGED, details[0] + _more(details)
+        state, summary = State.CHANGED, first_of(details)
     else:
         count = len(before)
         state = State.CHANGED if details else State.SAME
-        summary = details[0] + _more(details) if details else _count(count)
+        summary = first_of(details) if details else _count(count)
     return (
         Row(name="data set", state=state, summary=summary, details=tuple(details)),
         causes,
@@ -292,18 +164,9 @@ def _weight_of_unpaired(name: str, old: Evidence, new: Evidence) -> float:
 def _data_weight(name: str, old: Evidence, new: Evidence) -> float:
     """Return how likely a data file is the cause: less if it follows from something."""
     package = _files(new)[name].get("package")
-    if package and _version(old, package) != _version(new, package):
+    if package and old.version_of(package) != new.version_of(package):
         return _PACKAGED
     return _DATA
-
-
-def _version(side: Evidence, package: str) -> str | None:
-    found = (
-        str(each.get("version"))
-        for each in side.part("software").get("packages") or []
-        if each.get("name") == package
-    )
-    return next(found, None)
 
 
 def _count(count: int) -> str:
@@ -359,7 +222,7 @@ def compare_splits(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             details.append(f"{len(before)} and {len(after)} calls that {kind}")
     count = len(old.splits)
     if details:
-        state, summary = State.CHANGED, details[0] + _more(details)
+        state, summary = State.CHANGED, first_of(details)
     else:
         state = State.SAME
         summary = f"{counted(count, 'split')}, the same" if count else "none seen"
@@ -380,7 +243,3 @@ def _difference(kind: str, event: dict[str, Any]) -> str:
     return (
         f"load_data gave another {event.get('kind')} {event.get('path') or ''}".strip()
     )
-
-
-def _more(details: Any) -> str:
-    return f" (and {len(details) - 1} more)" if len(details) > 1 else ""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Cause, Row, State
-from ml_experiment.verify.compare.inputs import is_code_changed, used_files
+from ml_experiment.verify.compare.code import is_code_changed, used_files
 from ml_experiment.verify.compare.sources import uses_sets
 
 

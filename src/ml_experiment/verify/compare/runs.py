@@ -14,6 +14,7 @@ from ml_experiment.verify.compare.answer import (
     Verdict,
 )
 from ml_experiment.verify.compare.artifacts import compare_artifacts
+from ml_experiment.verify.compare.code import compare_code
 from ml_experiment.verify.compare.console import compare_console
 from ml_experiment.verify.compare.environment import (
     compare_hardware,
@@ -22,7 +23,6 @@ from ml_experiment.verify.compare.environment import (
 )
 from ml_experiment.verify.compare.evidence import GROUP, Evidence, read_evidence
 from ml_experiment.verify.compare.inputs import (
-    compare_code,
     compare_data,
     compare_params,
     compare_splits,

@@ -1,0 +1,143 @@
+"""The code of two runs: what was imported, and what else lay beside it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from ml_experiment.record.wording import counted
+from ml_experiment.verify.compare.answer import Cause, Row, State, first_of
+from ml_experiment.verify.compare.sources import read_source, same_program
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ml_experiment.verify.compare.evidence import Evidence
+
+_CODE, _OTHER_CODE, _PACKAGED, _COMMENTS = 88, 15, 74, 17
+_OUTSIDE = ".ml_experiment_outside"
+# What no program reads, if it was not seen to.
+_PROSE = re.compile(r"\.(?:md|rst|ipynb)$|(?:^|/)(?:LICENSE|\.git\w+)$")
+
+
+def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
+    """Compare the source files of two runs, those that were imported first."""
+    before, after = _sources(old), _sources(new)
+    if not before or not after:
+        row = Row(name="code", state=State.UNKNOWN, summary="not recorded of both runs")
+        return row, []
+    used = used_files(old) | used_files(new)
+    data = _data_paths(old) & _data_paths(new)  # told of as data
+    changes = [
+        (path in used, path, _how(path, before, after))
+        for path in sorted((before.keys() | after.keys()) - data - left_out(old, new))
+        if before.get(path) != after.get(path)
+    ]
+    # What no run imported may come and go: results, notebooks, other scripts.
+    changes.sort(key=lambda each: not each[0])
+    causes = [
+        Cause(
+            aspect="code",
+            sentence=f"{path} {how}",
+            hint="`ml-experiment diff` shows the lines",
+            weight=_weight(path, old, new) if is_used else _OTHER_CODE,
+        )
+        for is_used, path, how in changes
+        if is_used or not _PROSE.search(path)
+    ]
+    details = tuple(f"{path} {how}" for _, path, how in changes)
+    if any(is_used for is_used, _, _ in changes):
+        return Row(
+            name="code",
+            state=State.CHANGED,
+            summary=first_of(details),
+            details=details,
+        ), causes
+    summary = (
+        f"the script and what it imports, {counted(len(used & before.keys()), 'file')}"
+    )
+    if details:
+        summary += f"; {counted(len(details), 'other file')} changed"
+    return Row(name="code", state=State.SAME, summary=summary, details=details), causes
+
+
+def _weight(path: str, old: Evidence, new: Evidence) -> float:
+    """Return how likely a file that was used is the cause: comments change nothing."""
+    if path.endswith(".py") and same_program(
+        *(read_source(side, path) for side in (old, new))
+    ):
+        return _COMMENTS
+    return _PACKAGED if _is_of_package(path, old, new) else _CODE
+
+
+def _is_of_package(path: str, old: Evidence, new: Evidence) -> bool:
+    """Return whether a file lies outside, and is of a package of another version."""
+    if not path.startswith(_OUTSIDE):
+        return False
+    top = PurePath(path).relative_to(_OUTSIDE).parts[1].removesuffix(".py")
+    names = {
+        str(each["name"])
+        for each in new.part("software").get("packages") or []
+        if top in (each.get("imports") or [str(each["name"]).replace("-", "_")])
+    }
+    return any(old.version_of(name) != new.version_of(name) for name in names)
+
+
+def is_code_changed(old: Evidence, new: Evidence) -> bool:
+    """Return whether a file differs that one of the runs has used."""
+    before, after = _sources(old), _sources(new)
+    used = used_files(old) | used_files(new)
+    return any(before.get(path) != after.get(path) for path in used)
+
+
+def _how(path: str, before: dict[str, str], after: dict[str, str]) -> str:
+    if path not in after:
+        return "is not there any more"
+    return "has changed" if path in before else "is new"
+
+
+def _sources(side: Evidence) -> dict[str, str]:
+    return {
+        str(each["path"]): str(each.get("sha256"))
+        for each in side.part("source").get("files") or []
+    }
+
+
+def used_files(side: Evidence) -> set[str]:
+    """Return the files, below the root, of the script and of imported modules."""
+    script = side.part("source").get("script")
+    found = {str(script)} if script else set()
+    return found | _below_roots(side, side.modules.values())
+
+
+def _below_roots(side: Evidence, paths: Iterable[str]) -> set[str]:
+    """Return absolute paths as the source's list of files has them; no others."""
+    part = side.part("source")
+    places = [(PurePath(str(part.get("root", ""))), PurePath())] + [
+        (PurePath(str(each["path"])), PurePath(str(each["prefix"])))
+        for each in part.get("extra_roots") or []
+        if each.get("path") and each.get("prefix")
+    ]
+    found = set()
+    for path in map(PurePath, paths):
+        for place, prefix in places:
+            if path.is_relative_to(place):
+                found.add((prefix / path.relative_to(place)).as_posix())
+                break
+    return found
+
+
+def left_out(old: Evidence, new: Evidence) -> set[str]:
+    """Return the files that one of two runs has left out of its source, saying so.
+
+    Without version control, files that are not source code by their name are.
+    """
+    parts = [side.part("source") for side in (old, new)]
+    return {str(each["path"]) for part in parts for each in part.get("left_out") or []}
+
+
+def _data_paths(side: Evidence) -> set[str]:
+    files = side.part("data").get("files") or []
+    return _below_roots(side, (str(each["path"]) for each in files))
