@@ -5,8 +5,7 @@ is built on them (NumPy, pandas, gzip, ...). The hook is called for every audite
 the interpreter and cannot be taken out again, so it does next to nothing for the rest, and
 it never raises: an exception in it would break the user's ``open``.
 
-What native readers open by themselves (pyarrow, HDF5) is not seen; the config's ``data:``
-globs are for them.
+What native readers open by themselves (pyarrow, HDF5) is told by ``native_files``.
 """
 
 from __future__ import annotations
@@ -117,6 +116,22 @@ class DataWatch:
         Whoever writes one of them at the same time changes what this run does.
         """
         return frozenset(self._memory.used)
+
+    def read(self, path: str) -> None:
+        """Native code is about to read a file, of which the interpreter is not told."""
+        name = os.path.abspath(path)  # noqa: PTH100
+        if self._active and not self._filter.is_uninteresting(name):
+            self._read(name)
+
+    def wrote(self, path: str, *, added_to: bool = False) -> None:
+        """Native code has written a file.
+
+        Args:
+            path: Its path.
+            added_to: There was something in it already that is still there.
+        """
+        if self._active:
+            self._remember_written(os.path.abspath(path), added_to=added_to)  # noqa: PTH100
 
     def keep(self, path: Path) -> None:
         """The run keeps a file or folder: it counts as used if it was written meanwhile."""

@@ -12,6 +12,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from ml_experiment.capture.data import DataWatch
+from ml_experiment.capture.native_files import NativeFiles
 from ml_experiment.capture.seeds import RandomnessControl
 from ml_experiment.capture.splits import SplitWatch
 from ml_experiment.config.seeding import derive_seed
@@ -76,6 +77,7 @@ class ProcessContext:
         self.splits.install()
         self.mlflow.install()
         self.data.start()
+        NativeFiles(self.data).install()
 
     def install_again(self, repeated: Reproduction, *, seed: int) -> None:
         """Put the hooks in place for a run that repeats an earlier one.

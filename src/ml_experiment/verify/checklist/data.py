@@ -13,7 +13,6 @@ from ml_experiment.verify.checklist.places import at
 from ml_experiment.verify.checklist.readers import (
     READS,
     UNSEEN,
-    UNSEEN_WHEN_NAMED,
     URL,
     may_write,
     names_given,
@@ -159,13 +158,10 @@ def unseen(module: Module, project: Project) -> Iterator[Finding]:
     if project.data_declared:
         return
     for call, name in module.calls:
-        named = UNSEEN_WHEN_NAMED.fullmatch(name) is not None
-        if not named and not UNSEEN.fullmatch(name):
+        if not UNSEEN.fullmatch(name):
             continue
         given = argument(call, 0)
         text = UNKNOWN if given is None else constant(module, given)
-        if named and not isinstance(text, str):
-            continue
         if may_write(module, call, name) or (isinstance(text, str) and URL.match(text)):
             continue
         if text == ":memory:" or (name == "duckdb.connect" and given is None):
@@ -187,9 +183,7 @@ def _glob(module: Module, text: object) -> str:
         for word in words(module.tree)
         if "/" in word and len(word) < 100  # noqa: PLR2004
     }
-    known = sorted(
-        suffixes & {".parquet", ".h5", ".hdf5", ".nc", ".tif", ".png", ".jpg"}
-    )
+    known = sorted(suffixes & {".nc", ".tif", ".png", ".jpg", ".wav", ".tfrecord"})
     return f'"data/**/*{known[0]}"' if known else '"data/**"'
 
 

@@ -32,18 +32,16 @@ READS = re.compile(
     r"|librosa\.load|soundfile\.read|torchaudio\.load|torchvision\.io\.read_\w+"
     r"|rasterio\.open|nibabel\.load|SimpleITK\.ReadImage|anndata\.read_h5ad|uproot\.open"
 )
-# Those of them that read without Python's own open(), so that nobody sees it.
+# Those of them that read neither by Python's own open(), nor by what
+# ``capture.native_files`` wraps, so that nobody sees it.
 UNSEEN = re.compile(
-    r"pandas\.(read_(hdf|parquet)|HDFStore)|polars\.(read|scan)_(?!json)\w+"
-    r"|pyarrow\.(parquet\.(read_table|ParquetFile)|csv\.read_csv|feather\.read_\w+)"
-    r"|pyarrow\.(dataset\.dataset|memory_map)|h5py\.File|netCDF4\.Dataset"
-    r"|xarray\.open_\w+|cv2\.imread|duckdb\.(connect|read_\w+)|soundfile\.read"
+    r"polars\.(read|scan)_(?!(csv|parquet|ipc|ndjson|json)$)\w+|netCDF4\.Dataset"
+    r"|xarray\.open_\w+|duckdb\.(connect|read_\w+)|soundfile\.read"
     r"|librosa\.load|torchaudio\.load|torchvision\.io\.read_\w+|rasterio\.open"
-    r"|SimpleITK\.ReadImage|anndata\.read_h5ad|tensorflow\.data\.TFRecordDataset"
+    r"|SimpleITK\.ReadImage|tensorflow\.data\.TFRecordDataset"
     r"|tensorflow\.data\.TextLineDataset|tensorflow\.io\.read_file"
     r"|(tensorflow\.)?keras\.utils\.image_dataset_from_directory"
 )
-UNSEEN_WHEN_NAMED = re.compile(r"xgboost\.(DMatrix|QuantileDMatrix)|lightgbm\.Dataset")
 _OPENS = re.compile(r"(builtins|io|codecs|gzip|bz2|lzma)\.open")
 URL = re.compile(r"(https?|ftp|s3|gs|hdfs|abfss?)://\S+")
 _WRITING_MODES = frozenset("wax")

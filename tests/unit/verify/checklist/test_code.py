@@ -356,9 +356,10 @@ BAD = [
         "from torchvision import datasets",
         "datasets.MNIST('data', download=True)",
     ),
-    ("data-unseen", "import pandas as pd", "pd.read_parquet('train.py')"),
-    ("data-unseen", "import h5py", "h5py.File('train.py')"),
-    ("data-unseen", "import cv2", "cv2.imread(C)"),
+    ("data-unseen", "import netCDF4", "netCDF4.Dataset('train.py')"),
+    ("data-unseen", "import duckdb", "duckdb.read_parquet('train.py')"),
+    ("data-unseen", "import polars as pl", "pl.read_excel('train.py')"),
+    ("data-unseen", "import rasterio", "rasterio.open(C)"),
     ("os-entropy", "import numpy as np", "np.fromfile('/dev/urandom', count=3)"),
     ("set-order", "", "seen = set()\nseen.add('a')\nfor x in seen:\n    C += len(x)"),
     (

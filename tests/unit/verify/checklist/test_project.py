@@ -555,7 +555,7 @@ def test_a_comment_in_a_config_silences_its_line(project: Place) -> None:
     [
         ("secrets.token_hex()", Level.REVIEWABLE),
         ("train_test_split([1, 2])", Level.REPLICABLE),
-        ("h5py.File('train.py')", Level.CONFIRMABLE),
+        ("netCDF4.Dataset('train.py')", Level.CONFIRMABLE),
         ("pass", Level.AUDITABLE),
     ],
 )
@@ -563,7 +563,7 @@ def test_the_level_is_the_highest_that_nothing_blocks(
     project: Place, body: str, level: Level
 ) -> None:
     """Each kind of finding keeps a project from a level, and from those above it."""
-    imports = "import secrets\nimport h5py  # ml-experiment: ignore\n"
+    imports = "import secrets\nimport netCDF4  # ml-experiment: ignore\n"
     project.script(
         f"{imports}from sklearn.model_selection import train_test_split", body
     )
