@@ -80,7 +80,15 @@ class ScriptError(MlExperimentError):
 
 
 class ResultError(MlExperimentError, TypeError):
-    """The job's function returned something that cannot be recorded."""
+    """The job's function returned something that cannot be recorded.
+
+    Attributes:
+        filename: The file that it is about, if there is one.
+    """
+
+    def __init__(self, *args: object, filename: str | None = None) -> None:
+        super().__init__(*args)
+        self.filename = filename
 
 
 class MissingMetricError(ResultError):

@@ -254,6 +254,20 @@ def main(x):
     time.sleep(random.SystemRandom().random() / 50)
     return {'loss': float(Path('model.txt').read_text())}
 """,
+    "made anew": """\
+import random, shutil, time
+from pathlib import Path
+from ml_experiment import job
+
+@job
+def main(x):
+    shutil.rmtree('parts', ignore_errors=True)
+    Path('parts').mkdir()
+    for number in range(3):
+        Path(f'parts/{number}.txt').write_text(repr(x))
+        time.sleep(random.SystemRandom().random() / 100)
+    return {'loss': sum(float(Path(f'parts/{n}.txt').read_text()) for n in range(3)) / 3}
+""",
 }
 ONE_NUMBER: dict[str, Any] = {"num_trials": 24, "param_space": {"x": "uniform(0, 1)"}}
 
@@ -279,13 +293,16 @@ def test_no_trial_keeps_or_reads_what_another_wrote(
     assert done.returncode == 0, done.stderr
     trials = _trials(folder)
     assert len(trials) == 24
-    assert all(values == [params["x"]] for _, _, params, values, *_ in trials)
+    assert all(
+        values == pytest.approx([params["x"]], rel=1e-12)
+        for _, _, params, values, *_ in trials
+    )
     kept = folder.run_directories()[-1].glob("trials/*/artifacts/model/model.txt")
     texts = [path.read_text() for path in sorted(kept)]
     assert texts in ([repr(values[0]) for _, _, _, values, *_ in trials], [])
     assert bool(texts) == (use == "kept")
-    assert "more than one trial writes 'model.txt'" in done.stderr
-    assert 2 <= len(_notes(folder, "runs again")) <= workers + 1
+    assert done.stderr.count("more than one trial writes '") == 1
+    assert 2 <= len(_notes(folder, "runs again")) < 12
     runs = [
         run
         for run in folder.mlflow_runs("search")

@@ -262,6 +262,45 @@ def test_trials_are_told_while_the_group_runs(local: Workplace) -> None:
     assert [item.value for item in history] == [0.5, 0.25]
 
 
+@pytest.mark.parametrize("again", [False, True], ids=["one publisher", "another one"])
+def test_a_trial_that_runs_again_keeps_nothing_of_what_it_gave_before(
+    local: Workplace, *, again: bool
+) -> None:
+    """Its worker was killed, or others had spoilt its files: only the last run counts."""
+    group = GroupOnDisk.create(local)
+    publisher = Publisher(group.directory, local.settings)
+    for values in ([0.5, 0.25, 0.125], [2.5, 3.5]):
+        journal = group.start_trial(0, C=1)
+        publisher.step()
+        for step, value in enumerate(values):
+            journal.write("metrics", step=step, metrics={"loss": value})
+        _tell_live(publisher, local, len(values))
+        if again:
+            publisher = Publisher(group.directory, local.settings)
+    group.end_trial(0, 3.5)
+    group.close_group()
+    publisher.step()
+
+    _, children = runs_of(local)
+    client, child = local.client, children[0]
+    history = client.get_metric_history(child.info.run_id, "loss")
+    assert [(item.step, item.value) for item in history] == [(0, 2.5), (1, 3.5)]
+    assert child.data.metrics["loss"] == 3.5
+    assert _count(local) == 2
+
+
+def _tell_live(publisher: Publisher, place: Workplace, count: int) -> None:
+    """Let a publisher go on until so many values of the first trial are told."""
+
+    def told() -> bool:
+        publisher.step()
+        _, children = runs_of(place)
+        run_id = children[0].info.run_id
+        return len(place.client.get_metric_history(run_id, "loss")) == count
+
+    wait_for(told, "its metrics")
+
+
 def test_no_trial_is_left_running_when_a_group_is_killed(local: Workplace) -> None:
     """A trial without an end is KILLED; one that was closed just before keeps its end."""
     group = GroupOnDisk.create(local)

@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ml_experiment.capture.data_paths import PathFilter
+from ml_experiment.capture.shared_use import SharedUse
 
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ _LIMIT = 1_000_000
 _WRITES_ONLY = os.O_WRONLY
 _ACCESS_MODE = os.O_WRONLY | os.O_RDWR
 _STARTS_EMPTY = os.O_TRUNC | os.O_EXCL
-# The kernel's times of files lag behind the clock by up to a tick.
-_COARSE_NS = 10_000_000
 
 _Key = tuple[str, int, int]
 
@@ -42,15 +41,11 @@ class EventSink(Protocol):
 
 
 class _Memory:
-    """What was seen in a stretch of time, which begins now."""
+    """What was seen in a stretch of time."""
 
     def __init__(self, seen: Iterable[_Key] = (), written: Iterable[str] = ()) -> None:
         self.seen: set[_Key] = set(seen)
         self.written: set[str] = set(written)
-        # What was not only added to: others who write the same file spoil it.
-        self.made: set[str] = set()
-        self.used: set[str] = set()
-        self.began_ns = time.time_ns() - _COARSE_NS
 
 
 class DataWatch:
@@ -62,11 +57,15 @@ class DataWatch:
     Args:
         journal: Takes the events.
         ignore: Folders and files that are none of the user's data.
+
+    Attributes:
+        shared: What runs beside this one may do to its files, and it to theirs.
     """
 
     def __init__(self, journal: EventSink, ignore: Iterable[Path] = ()) -> None:
         self._journal = journal
         self._filter = PathFilter(ignore)
+        self.shared = SharedUse(self._filter)
         self._memory = _Memory()
         self._before_first_run: _Memory | None = None
         self._active = False
@@ -98,24 +97,7 @@ class DataWatch:
         if before is None:
             before = self._before_first_run = self._memory
         self._memory = _Memory(before.seen, before.written)
-
-    @property
-    def made(self) -> frozenset[str]:
-        """Files that this run has written by a name that another run would use, too.
-
-        Those that it only appended to are not among them: they are shared on purpose.
-        """
-        return frozenset(
-            name for name in self._memory.made if not self._filter.is_scratch(name)
-        )
-
-    @property
-    def used(self) -> frozenset[str]:
-        """Files that this run has read or kept, and that were written while it ran.
-
-        Whoever writes one of them at the same time changes what this run does.
-        """
-        return frozenset(self._memory.used)
+        self.shared.renew()
 
     def read(self, path: str) -> None:
         """Native code is about to read a file, of which the interpreter is not told."""
@@ -132,36 +114,6 @@ class DataWatch:
         """
         if self._active:
             self._remember_written(os.path.abspath(path), added_to=added_to)  # noqa: PTH100
-
-    def keep(self, path: Path) -> None:
-        """The run keeps a file or folder: it counts as used if it was written meanwhile."""
-        name = os.path.abspath(path)  # noqa: PTH100
-        if self._is_shared(name) and self._has_changed(name):
-            self._memory.used.add(name)
-
-    def _has_changed(self, name: str) -> bool:
-        """Return whether a file, or one in a folder, was written since the run began."""
-        inside = (
-            os.path.join(folder, each)  # noqa: PTH118
-            for folder, _, names in os.walk(name)
-            for each in names
-        )
-        try:
-            # A copy may keep the time of its content, but not this one.
-            return any(
-                os.stat(each).st_ctime_ns >= self._memory.began_ns  # noqa: PTH116
-                for each in (name, *inside)
-            )
-        except OSError:
-            return True  # it is gone already: somebody else is at work there
-
-    def _is_shared(self, name: str) -> bool:
-        """Return whether another run would write a file by the same name."""
-        return (
-            self._filter.is_data(name)
-            and not self._filter.is_download(name)
-            and not self._filter.is_scratch(name)
-        )
 
     def _make_hook(self) -> Any:
         # A closure: locals are the cheapest names there are, and this is called often.
@@ -198,18 +150,22 @@ class DataWatch:
             return
         name = os.path.abspath(os.fsdecode(path))  # noqa: PTH100 - Path is ten times slower
         if (flags & _ACCESS_MODE) == _WRITES_ONLY or flags & _STARTS_EMPTY:
-            self._remember_written(name, added_to=bool(flags & os.O_APPEND))
+            self._remember_written(
+                name,
+                added_to=bool(flags & os.O_APPEND),
+                reads=bool(flags & os.O_RDWR),
+            )
         else:
             self._read(name, alone=not flags & os.O_RDWR)
             if flags & os.O_RDWR:
                 self._remember_written(name, added_to=True)
 
-    def _remember_written(self, name: str, *, added_to: bool = False) -> None:
-        memory = self._memory
-        if len(memory.written) < _LIMIT:
-            memory.written.add(name)
-            if not added_to:
-                memory.made.add(name)
+    def _remember_written(
+        self, name: str, *, added_to: bool = False, reads: bool = False
+    ) -> None:
+        if len(self._memory.written) < _LIMIT:
+            self._memory.written.add(name)
+        self.shared.wrote(name, added_to=added_to, reads=reads)
 
     def _read(self, name: str, *, alone: bool = True) -> None:
         """Take note of a file that is read.
@@ -221,8 +177,8 @@ class DataWatch:
         """
         memory = self._memory
         if name in memory.written and not self._filter.is_download(name):
-            if alone and name in memory.made and self._is_shared(name):
-                memory.used.add(name)
+            if alone:
+                self.shared.read(name)
             return
         if not self._filter.is_data(name):
             return
@@ -234,8 +190,8 @@ class DataWatch:
             return
         if status.st_mtime_ns > self._since_ns and self._filter.is_scratch(name):
             return  # a child process has written it for this one
-        if alone and status.st_mtime_ns >= memory.began_ns and self._is_shared(name):
-            memory.used.add(name)
+        if alone:
+            self.shared.read(name, status.st_mtime_ns)
         key = (name, status.st_size, status.st_mtime_ns)
         if key in memory.seen or len(memory.seen) >= _LIMIT:
             return
@@ -252,8 +208,12 @@ class DataWatch:
         try:
             if event == "os.rename":
                 self._renamed(args[0], args[1])
-            else:
+            elif event == "sqlite3.connect":
                 self._connected(args[0])
+            elif event in _REMOVALS:
+                self._removed(*args)
+            else:
+                self.shared.started_process()
         except Exception:  # noqa: BLE001, S110 - the user's call must go on
             pass
         finally:
@@ -262,11 +222,16 @@ class DataWatch:
     def _renamed(self, source: Any, target: Any) -> None:
         # Written under a temporary name and renamed: still the run's own file.
         old, new = (os.path.abspath(os.fsdecode(p)) for p in (source, target))  # noqa: PTH100
-        for names in (self._memory.written, self._memory.made):
-            if old in names:
-                names.add(new)
-            else:
-                names.discard(new)
+        written = self._memory.written
+        if old in written:
+            written.add(new)
+        else:
+            written.discard(new)
+        self.shared.moved(old, new)
+
+    def _removed(self, path: Any, folder: int | None = None) -> None:
+        if folder in {None, -1}:  # else its path is told by the removal of the folder
+            self.shared.removed(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
 
     def _connected(self, database: Any) -> None:
         name = os.fsdecode(database)
@@ -283,7 +248,9 @@ class DataWatch:
             self._read(name, alone=False)
 
 
-_OTHER_EVENTS = frozenset({"os.rename", "sqlite3.connect"})
+_REMOVALS = frozenset({"os.remove", "shutil.rmtree"})
+_STARTS = frozenset({"subprocess.Popen", "os.fork", "os.posix_spawn", "os.system"})
+_OTHER_EVENTS = _REMOVALS | _STARTS | {"os.rename", "sqlite3.connect"}
 
 
 def watch_files(journal: EventSink, *, ignore: Iterable[Path] = ()) -> DataWatch:

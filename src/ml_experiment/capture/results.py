@@ -171,7 +171,8 @@ def _existing(name: object, value: object) -> Path:
     path = Path(os.fspath(value)).absolute()
     if not path.exists():
         raise ResultError(
-            f"artifact '{name}': no file or folder at '{path}' (in {Path.cwd()})"
+            f"artifact '{name}': no file or folder at '{path}' (in {Path.cwd()})",
+            filename=str(path),
         )
     return path if path.name else path.resolve()
 

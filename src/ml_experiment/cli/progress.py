@@ -49,12 +49,20 @@ class GroupView:
         self._began = time.time()
         # Trials that had ended before, when a group is resumed, say nothing about time.
         self._ended_before = 0
+        # Begun and to begin again: their worker was killed, or the group was resumed.
+        self._waiting: set[int] = set()
 
     def take(self, event: dict[str, Any]) -> None:
         """Take in an event of the group's journal."""
         if event.get("event") == "group":
             self._began = float(event.get("time") or time.time())
             self._ended_before = self.done
+            trials = self.tale.trials.values()
+            self._waiting = {each.number for each in trials if each.state == RUNNING}
+        elif event.get("event") == "note" and "again" in event:
+            self._waiting.add(int(event["again"]))
+        elif event.get("event") == "trial_started":
+            self._waiting.discard(int(event["number"]))
         elif event.get("event") == "note" and event.get("show"):
             self.notes.append(str(event.get("text", "")))
         self.tale.take(event)
@@ -98,8 +106,9 @@ class GroupView:
 
     def counts(self) -> str:
         """Return ``2 running, 1 failed, 3 pruned``, without what there is none of."""
-        states = (RUNNING, "failed", "pruned")
-        found = ((self.tale.count(state), state) for state in states)
+        running = self.tale.count(RUNNING) - len(self._waiting)
+        ended = ((self.tale.count(state), state) for state in ("failed", "pruned"))
+        found = ((running, RUNNING), *ended)
         return ", ".join(f"{count} {state}" for count, state in found if count)
 
     def best(self) -> str:

@@ -8,14 +8,22 @@ count: it runs again, by itself.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from ml_experiment.executors.base import Broken
+from ml_experiment.record.file_use import NOTHING_USED, FileUse
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ml_experiment.search.messages import TrialResult
+
+# So often trials are let run side by side again; then they stay apart.
+_MOST_TRIES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +47,14 @@ class _Stretch:
 
     number: int
     ended: TrialResult | Broken | None = None
-    used: frozenset[str] = frozenset()
-    made: frozenset[str] = frozenset()
     beside: list[_Stretch] = field(default_factory=list)
+
+    @property
+    def files(self) -> FileUse:
+        """What it has done to files, as far as it could say."""
+        if self.ended is None or isinstance(self.ended, Broken):
+            return NOTHING_USED
+        return self.ended.files
 
     @property
     def may_hide(self) -> bool:
@@ -50,26 +63,34 @@ class _Stretch:
             self.ended is not None and self.ended.state != "complete"
         )
 
+    @property
+    def at_stake(self) -> frozenset[str]:
+        """The files by which others may have changed how it ended."""
+        return self.files.used | self.files.sought
+
 
 class SideBySide:
     """Watches over which trials run at the same time, and what files they use.
 
     Args:
         slots: How many trials may run at the same time.
+        shared: Files that are known to be shared, from before an interruption.
 
     Attributes:
         alone: Trials are to run one at a time: they use the same files.
     """
 
-    def __init__(self, slots: int) -> None:
-        self.alone = False
+    def __init__(self, slots: int, shared: Iterable[str] = ()) -> None:
         self._slots = slots
-        self._news: list[str] = []
+        self._shared = set(shared)
+        self.alone = slots > 1 and bool(self._shared)
         self._on: dict[int, _Stretch] = {}
         self._held: list[_Stretch] = []
         self._first_user: dict[str, int] = {}
-        self._shared: set[str] = set()
+        self._patterns: dict[frozenset[str] | None, set[int]] = {}
         self._again: set[int] = set()
+        self._news: list[str] = []
+        self._tries = 0
 
     @property
     def may_begin(self) -> bool:
@@ -88,18 +109,20 @@ class SideBySide:
 
         Returns:
             The trials of which it is known now whether they count, in the order in which
-            they ended. One that used files waits for all that ran beside it.
+            they ended. One that used files waits for all that ran beside it, unless their
+            names are plainly its own.
         """
         stretch = self._on.pop(ended.number)
         stretch.ended = ended
-        if not isinstance(ended, Broken):
-            stretch.used, stretch.made = ended.used, ended.made
-        for name in sorted(stretch.used):
+        for name in sorted(stretch.files.used):
             if self._first_user.setdefault(name, stretch.number) != stretch.number:
                 self._share(name)
+        pattern = _pattern(stretch)
+        if pattern is not None:
+            self._patterns.setdefault(pattern, set()).add(stretch.number)
         self._held.append(stretch)
-        ready = [each for each in self._held if _is_ripe(each)]
-        self._held = [each for each in self._held if not _is_ripe(each)]
+        ready = [each for each in self._held if self._is_ripe(each)]
+        self._held = [each for each in self._held if each not in ready]
         judged = [self._judge(each) for each in ready]
         for each in ready:
             each.beside = []  # or all that have ever run would be kept
@@ -109,6 +132,21 @@ class SideBySide:
         """Return the files that were found since the last call to be shared by trials."""
         news, self._news = self._news, []
         return news
+
+    def _is_ripe(self, stretch: _Stretch) -> bool:
+        """Return whether nothing more can come to light about a trial that has ended."""
+        if all(each.ended is not None for each in stretch.beside):
+            return True
+        return not stretch.at_stake or self._has_own_names(stretch)
+
+    def _has_own_names(self, stretch: _Stretch) -> bool:
+        """Return whether another trial has used the same names, but for the numbers.
+
+        Where trial 3 has used ``model-3`` and trial 5 ``model-5``, no other will come and
+        use ``model-3``.
+        """
+        others = self._patterns.get(_pattern(stretch), set()) - {stretch.number}
+        return bool(others) and not stretch.at_stake & self._shared
 
     def _share(self, name: str) -> None:
         """Let no two trials run at the same time that use this file."""
@@ -134,10 +172,12 @@ class SideBySide:
         others = (number for number, files in clashes.items() if clash in files)
         return Judged(ended=stretch.ended, clash=clash, others=tuple(sorted(others)))
 
-    def _common(self, stretch: _Stretch, other: _Stretch) -> frozenset[str]:
+    def _common(self, stretch: _Stretch, other: _Stretch) -> set[str]:
         """Return the files that one has used and the other may have written."""
-        common = stretch.used & (other.used | other.made)
-        return common | (stretch.used & self._shared) if other.may_hide else common
+        common = _meeting(stretch.at_stake, other.files.used | other.files.made)
+        if other.may_hide:
+            common |= stretch.files.used & self._shared
+        return common
 
     def _go_on(self, stretch: _Stretch) -> None:
         """Let trials run side by side again, when what they share is there for all.
@@ -145,11 +185,30 @@ class SideBySide:
         A file that the first of them writes and all others read is a cache, for example.
         """
         self._again.discard(stretch.number)
-        over = not (self._again or stretch.beside or stretch.used & self._shared)
-        if self.alone and over and not stretch.may_hide:
+        over = not (self._again or stretch.beside or stretch.files.used & self._shared)
+        if self.alone and over and not stretch.may_hide and self._tries < _MOST_TRIES:
+            self._tries += 1
             self.alone = False
 
 
-def _is_ripe(stretch: _Stretch) -> bool:
-    """Return whether nothing more can come to light about a trial that has ended."""
-    return not stretch.used or all(each.ended is not None for each in stretch.beside)
+def _pattern(stretch: _Stretch) -> frozenset[str] | None:
+    """Return the names of the files that a trial used, without the trial's own number.
+
+    ``None`` if one is without it: that may be any other trial's as well.
+    """
+    own = re.compile(rf"(?<!\d)0*{stretch.number}(?!\d)")
+    found = {own.sub("#", name) for name in stretch.at_stake}
+    return None if found & stretch.at_stake else frozenset(found)
+
+
+def _meeting(mine: Iterable[str], theirs: Iterable[str]) -> set[str]:
+    """Return those of my files that are theirs as well, or lie in, or around, theirs."""
+    whole = set(theirs)
+    around = {str(folder) for name in whole for folder in PurePath(name).parents}
+    return {
+        name
+        for name in mine
+        if name in whole
+        or name in around
+        or any(str(folder) in whole for folder in PurePath(name).parents)
+    }

@@ -20,7 +20,7 @@ from ml_experiment.config.models import (
     to_document,
 )
 from ml_experiment.drive.beside import SideBySide
-from ml_experiment.drive.group_events import GroupEvents
+from ml_experiment.drive.group_events import GroupEvents, shared_before
 from ml_experiment.drive.objective import Objective, objective_of
 from ml_experiment.drive.recorded import RecordedGroup
 from ml_experiment.drive.trial_files import TrialFiles
@@ -111,7 +111,7 @@ class GroupDriver:
             storage, f"{config.name} {manifest.run_id}", self._objective.directions
         )
         self._running: dict[int, Asked] = {}
-        self._beside = SideBySide(len(self._plan.slots))
+        self._beside = SideBySide(len(self._plan.slots), shared_before(run))
         self._kills: Counter[int] = Counter()
         self._sent = 0  # how many told trials the executor knows
 

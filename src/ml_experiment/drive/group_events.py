@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ml_experiment.drive.beside import Judged
     from ml_experiment.drive.trial_files import TrialFiles
     from ml_experiment.executors.base import Broken
+    from ml_experiment.record.directory import RunDirectory
     from ml_experiment.record.journal import Journal
     from ml_experiment.search.messages import StudyDescription, TrialResult
     from ml_experiment.search.order import Asked
@@ -65,6 +66,8 @@ class GroupEvents:
         self._gathered: set[str] = set()
         self._replayed: set[int] = set()
         self._cwd = cwd
+        self._shared = 0
+        self._started: set[tuple[int, int]] = set()
 
     def _report(self, reason: str, details: str) -> None:
         self.note(reason)
@@ -115,9 +118,14 @@ class GroupEvents:
             seed=asked.seed,
             attempt=asked.attempt,
         )
-        self._callbacks.fire(
-            "on_trial_start", self._config, asked.trial, dict(asked.params)
-        )
+        if (
+            number,
+            asked.attempt,
+        ) not in self._started:  # it may be run again as it was
+            self._started.add((number, asked.attempt))
+            self._callbacks.fire(
+                "on_trial_start", self._config, asked.trial, dict(asked.params)
+            )
 
     def _gather(self, number: int) -> None:
         """Take over what belongs to the record of the group, once for all its trials."""
@@ -185,25 +193,31 @@ class GroupEvents:
 
     def broken(self, ended: Broken) -> None:
         """A worker was killed from outside; its trial runs again as it was."""
-        self.note(f"trial {ended.number} runs again: {ended.reason}")
+        self._again(ended.number, ended.reason)
 
     def shared(self, path: str) -> None:
-        """Several trials write the same file: whoever watches should know at once."""
+        """Several trials write the same file: whoever watches should know of the first."""
+        self._shared += 1
         self.journal.write(
             "note",
-            text=f"more than one trial writes '{self._name(path)}': they run one at a time "
-            "from now on. Put Trial.get_current().number into its name, and they can run "
-            "at the same time",
-            show=True,
+            text=f"more than one trial writes '{self._name(path)}': those that ran at the "
+            "same time run again, and all run one at a time as long as they do. If it is "
+            "each trial's own, put Trial.get_current().number into its name",
+            shared=path,
+            show=self._shared == 1,
         )
 
     def spoilt(self, judged: Judged) -> None:
         """A trial used files that others wrote at the same time; it runs again by itself."""
         others = ", ".join(f"trial {number}" for number in judged.others)
-        self.note(
-            f"trial {judged.ended.number} runs again: it used "
-            f"'{self._name(judged.clash or '')}' at the same time as {others}"
+        name = self._name(judged.clash or "")
+        self._again(
+            judged.ended.number, f"it used '{name}' at the same time as {others}"
         )
+
+    def _again(self, number: int, reason: str) -> None:
+        text = f"trial {number} runs again: {reason}"
+        self.journal.write("note", text=text, again=number)
 
     def _name(self, path: str) -> str:
         """Return a path as the user would write it."""
@@ -227,3 +241,12 @@ class GroupEvents:
 def _told(params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return parameters as the journal has them."""
     return mask_mapping({name: json_value(item) for name, item in params.items()})
+
+
+def shared_before(run: RunDirectory) -> list[str]:
+    """Return the files that trials shared before their group was interrupted."""
+    return [
+        str(event["shared"])
+        for event in read_journal(run.journal)
+        if event["event"] == "note" and event.get("shared")
+    ]

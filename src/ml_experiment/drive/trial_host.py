@@ -106,10 +106,8 @@ class ScriptHost:
             from ml_experiment.search.results import settled
 
             result = settled(result, len(result.values or ()))
-        data = process_context().data
-        if data.used or data.made:
-            result = dataclasses.replace(result, used=data.used, made=data.made)
-        return result
+        files = process_context().data.shared.seen
+        return dataclasses.replace(result, files=files) if files else result
 
     def _run(
         self, task: TrialTask, trial: Callable[[], optuna.Trial], run: RunDirectory
@@ -122,6 +120,7 @@ class ScriptHost:
                 return {"state": "pruned", "reason": call.pruned}
             return {"state": "complete", "values": call.values}
         except BaseException as error:  # noqa: BLE001 - whatever it is, the group goes on
+            _note_files(error)
             _say(_traceback(error), run)
             return {
                 "state": "failed",
@@ -182,7 +181,7 @@ class ScriptHost:
                 callbacks=call,
                 begin=begin,
                 end=end,
-                kept=context.data.keep,
+                kept=context.data.shared.keep,
             )
             execute(
                 execution,
@@ -206,6 +205,19 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, MissingMetricError):
         return "metric"
     return "result" if isinstance(error, ResultError) else "exception"
+
+
+def _note_files(error: BaseException) -> None:
+    """Note the files that a trial has failed over: another one may have been at them."""
+    shared = process_context().data.shared
+    each: BaseException | None = error
+    while each is not None:
+        for name in (getattr(each, "filename", None), getattr(each, "filename2", None)):
+            if isinstance(name, (str, bytes, os.PathLike)):
+                shared.seek(os.fsdecode(name))
+        if isinstance(each, OSError) and not each.filename:
+            shared.seek_made()  # it does not say which
+        each = each.__cause__ or each.__context__
 
 
 def _say(text: str, run: RunDirectory) -> None:

@@ -6,6 +6,8 @@ import pickle
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
 
+from ml_experiment.record.file_use import NOTHING_USED, FileUse
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -136,11 +138,7 @@ class TrialResult:
         attempt: How often it was tried before.
         untouched: The trial was never looked at, so that the driver knows best what its
             parameters and distributions are: none are given here.
-        used: Paths of files that the trial has read or kept, and that were written while it
-            ran: another trial that writes one of them at the same time spoils it.
-        made: Paths of files that it was seen to write, but not only to append to.
-
-    The last two are for the driver alone; they are not kept on disk.
+        files: What it has done to files; for the driver alone, and not kept on disk.
     """
 
     number: int
@@ -159,9 +157,8 @@ class TrialResult:
     seconds: float = 0.0
     attempt: int = 0
     untouched: bool = False
-    used: frozenset[str] = frozenset()
-    made: frozenset[str] = frozenset()
+    files: FileUse = NOTHING_USED
 
 
 # What of a result is not kept on disk.
-PASSING = frozenset({"used", "made"})
+PASSING = frozenset({"files"})

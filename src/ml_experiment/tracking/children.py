@@ -21,7 +21,7 @@ from ml_experiment.tracking.child_runs import (
     runs_of_trials,
 )
 from ml_experiment.tracking.group_journal import RUNNING
-from ml_experiment.tracking.one_session import session_of_new_run
+from ml_experiment.tracking.one_session import forget_earlier, session_of_new_run
 from ml_experiment.tracking.state import StateFile
 from ml_experiment.tracking.told import REASON_TAG
 from ml_experiment.tracking.trial_facts import (
@@ -265,6 +265,7 @@ class Children:
             child.tags |= state_tags(RUNNING, trial.attempt)
             found = self._create(trial, child)
         else:
+            forget_earlier(self._client, found, trial.started)
             told = found.data.tags
             child.take_up(found, state_tags(RUNNING, trial.attempt, before=told))
         child.mlflow_run_id = found.info.run_id
@@ -304,22 +305,21 @@ class Children:
             if found is None:
                 child, found = self._begin_ended(trial, run, ending)
             else:
+                forget_earlier(self._client, found, trial.started)
                 child = self._child(trial, run)
                 # A database refuses doubles by itself.
                 child.in_doubt = not self._settings.is_database
         assert found is not None  # noqa: S101 - an open child has been found or created
-        child.mlflow_run_id = found.info.run_id
-        child.trial = trial
+        child.mlflow_run_id, child.trial = found.info.run_id, trial
         told = found.data.tags
         child.tags |= state_tags(
             ending.state, trial.attempt, ending.reason, before=told
         )
         failure = child.close(ending)
         told[REASON_TAG] = ending.reason  # it may be tried again
+        self._failures.pop(trial.number, None)
         if failure is not None:
             self._failures[trial.number] = failure
-        else:
-            self._failures.pop(trial.number, None)
         self._note(
             run,
             found,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 _MAKER = "ManagedSessionMaker"
 _RUN = "_get_run"
@@ -53,6 +54,28 @@ def session_of_new_run(client: MlflowClient) -> Iterator[None]:
         ):
             stack.enter_context(_replaced(owner, name, value))
         yield
+
+
+def forget_earlier(client: MlflowClient, found: Run, started: float) -> None:
+    """Delete the metrics that an earlier execution of a trial has given: they do not count.
+
+    MLflow itself has no way to delete metrics; of another store than a database they stay.
+
+    Args:
+        client: An open store.
+        found: The trial's run.
+        started: When this execution started, in seconds since the epoch.
+    """
+    store: Any = getattr(getattr(client, "_tracking_client", None), "store", None)
+    make = getattr(store, _MAKER, None)
+    if make is None or found.info.start_time == int(started * 1000):
+        return
+    from mlflow.store.tracking.dbmodels.models import SqlLatestMetric, SqlMetric
+
+    with make(read_only=False) as session:
+        for table in (SqlMetric, SqlLatestMetric):
+            ours = table.run_uuid == found.info.run_id
+            session.query(table).filter(ours).delete()
 
 
 @contextmanager

@@ -422,8 +422,8 @@ def test_a_file_that_the_run_writes_and_reads_is_used(
     (tmp_path / "plot.bin").write_bytes(b"1")
     (tmp_path / "best.bin").read_bytes()
 
-    assert _names(watched.watch.made) == {"best.bin", "plot.bin"}
-    assert _names(watched.watch.used) == {"best.bin"}
+    assert _names(watched.watch.shared.seen.made) == {"best.bin", "plot.bin"}
+    assert _names(watched.watch.shared.seen.used) == {"best.bin"}
 
 
 def test_a_file_that_others_write_meanwhile_is_used_by_its_reader(
@@ -437,9 +437,9 @@ def test_a_file_that_others_write_meanwhile_is_used_by_its_reader(
     before.read_bytes()
     meanwhile.read_bytes()
 
-    assert _names(watched.watch.used) == {"meanwhile.csv"}
+    assert _names(watched.watch.shared.seen.used) == {"meanwhile.csv"}
     watched.watch.renew()
-    assert not watched.watch.used | watched.watch.made
+    assert not watched.watch.shared.seen.used | watched.watch.shared.seen.made
 
 
 def test_what_is_made_for_several_is_not_used(tmp_path: Path, watched: Watched) -> None:
@@ -457,7 +457,7 @@ def test_what_is_made_for_several_is_not_used(tmp_path: Path, watched: Watched) 
         product.write_bytes(b"1")
         product.read_bytes()
 
-    assert not watched.watch.used | watched.watch.made
+    assert not watched.watch.shared.seen.used | watched.watch.shared.seen.made
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -477,9 +477,9 @@ def test_an_artifact_is_used_if_it_was_written_in_the_run(
             shutil.copy2(old, path)  # with its time
 
     for path in (old, new, tmp_path / "folder"):
-        watched.watch.keep(path)
+        watched.watch.shared.keep(path)
 
-    assert _names(watched.watch.used) == {"new.bin", "folder"}
+    assert _names(watched.watch.shared.seen.used) == {"new.bin", "folder"}
 
 
 def test_a_file_that_is_moved_into_place_is_made(
@@ -489,4 +489,57 @@ def test_a_file_that_is_moved_into_place_is_made(
     (tmp_path / "part").write_bytes(b"1")
     (tmp_path / "part").replace(tmp_path / "whole")
 
-    assert _names(watched.watch.made) >= {"whole"}
+    assert _names(watched.watch.shared.seen.made) >= {"whole"}
+
+
+def test_a_file_that_is_written_and_read_by_one_opening_is_used(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """As ``numpy.memmap`` does; but a lock is for several."""
+    with (tmp_path / "buffer").open("w+b") as file:
+        file.write(b"1")
+    with (tmp_path / "some.lock").open("w+b"):
+        pass
+
+    assert _names(watched.watch.shared.seen.used) == {"buffer"}
+
+
+def test_what_is_removed_is_made_and_what_is_added_to_after_that(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """A log that begins anew is the run's own; a folder goes with all that is in it."""
+    log, folder = _file(tmp_path, "log"), tmp_path / "folder"
+    _file(folder / "deep", "file")
+    log.unlink()
+    with log.open("a") as file:
+        file.write("1")
+    log.read_text()
+    shutil.rmtree(folder)
+
+    seen = watched.watch.shared.seen
+    assert _names(seen.made) == {"log", "folder"}
+    assert _names(seen.used) == {"log"}
+
+
+def test_what_a_program_finds_that_the_run_starts_is_used(
+    tmp_path: Path, watched: Watched
+) -> None:
+    """What it reads is not seen; what is written later it cannot have read."""
+    (tmp_path / "params").write_text("1")
+    subprocess.run([sys.executable, "-c", ""], check=True)
+    (tmp_path / "plot").write_text("1")
+
+    assert _names(watched.watch.shared.seen.used) == {"params"}
+
+
+def test_an_artifact_is_used_whatever_it_is(tmp_path: Path, watched: Watched) -> None:
+    """Also code, and what a link leads to."""
+    _file(tmp_path, "model.py")
+    _file(tmp_path, "current")
+    (tmp_path / "link").symlink_to("current")
+
+    for name in ("model.py", "link"):
+        watched.watch.shared.keep(tmp_path / name)
+
+    seen = watched.watch.shared.seen
+    assert _names(seen.used) == {"model.py", "link", "current"}

@@ -32,7 +32,7 @@ watch = DataWatch(Sink())
 NativeFiles(watch).install()
 watch.start()
 {code}
-print(json.dumps([sorted(opened), sorted(Path(each).name for each in watch.made)]))
+print(json.dumps([sorted(opened), sorted(Path(each).name for each in watch.shared.seen.made)]))
 """
 
 # Preparation, unseen; what is watched; the files it reads; those it writes.

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ml_experiment.cli import progress
-from ml_experiment.cli.progress import GroupProgress
+from ml_experiment.cli.progress import GroupProgress, GroupView
 from ml_experiment.record.directory import RunDirectory
-from ml_experiment.record.journal import Journal, encode_number
+from ml_experiment.record.journal import Journal, encode_number, read_journal
 
 
 if TYPE_CHECKING:
@@ -85,6 +85,34 @@ def _shown(group: Group) -> str:
     stream = io.StringIO()
     GroupProgress(group.run, stream).finish()
     return stream.getvalue()
+
+
+def test_a_trial_that_is_to_run_again_is_not_running(group: Group) -> None:
+    """Neither one that was given back, nor those of a group that goes on."""
+    group.begin(10)
+    for number in range(3):
+        group.start(number)
+    group.journal.write("note", text="trial 1 runs again: killed", again=1)
+
+    def counts() -> str:
+        view = GroupView(group.run.run_id)
+        for event in read_journal(group.run.journal):
+            view.take(event)
+        return view.counts()
+
+    given_back = counts()
+    group.start(1)
+    begun = counts()
+    group.begin(10)
+    resumed = counts()
+    group.start(0)
+
+    assert [given_back, begun, resumed, counts()] == [
+        "2 running",
+        "3 running",
+        "",
+        "1 running",
+    ]
 
 
 def test_a_log_file_gets_a_line_at_each_tenth_and_no_more(group: Group) -> None:

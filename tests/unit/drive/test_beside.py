@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ml_experiment.drive.beside import Judged, SideBySide
 from ml_experiment.executors.base import Broken
+from ml_experiment.record.file_use import FileUse
 from ml_experiment.search.messages import TrialResult
 
 
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
 
 def _result(number: int, *used: str, **fields: Any) -> TrialResult:
-    given: dict[str, Any] = {"state": "complete", "used": frozenset(used)}
+    given: dict[str, Any] = {
+        "state": "complete",
+        "files": FileUse(used=frozenset(used)),
+    }
     return TrialResult(number=number, **given | fields)
 
 
@@ -107,7 +111,7 @@ def test_a_file_that_another_trial_writes_spoils_the_reader_alone() -> None:
     """The writer has not looked at it again."""
     watch = SideBySide(2)
     _begin(watch, 0, 1)
-    watch.end(_result(0, made=frozenset({"table"})))
+    watch.end(_result(0, files=FileUse(made=frozenset({"table"}))))
 
     assert _told(watch.end(_result(1, "table"))) == [(1, "table")]
 
@@ -152,6 +156,86 @@ def test_a_trial_that_failed_says_nothing_about_what_others_share() -> None:
     watch.begin(2)
     watch.end(_result(2, state="failed"))
 
+    assert watch.alone
+
+
+def test_a_trial_that_failed_over_a_file_of_others_does_not_count() -> None:
+    """It was not there yet, or there already: another one was at work on it."""
+    watch = SideBySide(2)
+    _begin(watch, 0, 1)
+    files = FileUse(sought=frozenset({"/out"}))
+
+    assert watch.end(_result(0, state="failed", cause="exception", files=files)) == []
+    made = FileUse(made=frozenset({"/out/model"}))
+    assert _told(watch.end(_result(1, files=made))) == [(0, "/out"), (1, None)]
+
+
+def test_a_folder_and_what_lies_in_it_are_one() -> None:
+    """A trial that empties a folder spoils what others have in it, and the other way."""
+    for mine, theirs in (("/out", "/out/a/b"), ("/out/a", "/out")):
+        watch = SideBySide(2)
+        _begin(watch, 0, 1)
+        watch.end(_result(0, mine))
+
+        others = FileUse(made=frozenset({theirs}))
+        assert _told(watch.end(_result(1, files=others)))[0] == (0, mine)
+
+
+def test_names_that_differ_by_the_number_need_not_wait() -> None:
+    """A trial that takes long keeps nobody back who plainly uses files of his own."""
+    watch = SideBySide(3)
+    _begin(watch, 0, 1)
+    assert watch.end(_result(1, "/w/model-1")) == []
+    watch.begin(2)
+
+    told = _told(watch.end(_result(2, "/w/model-2")))
+
+    assert told == [(1, None), (2, None)]
+    watch.begin(3)
+    assert _told(watch.end(_result(3, "/w/other-3"))) == []  # another pattern
+    watch.begin(12)
+    assert _told(watch.end(_result(12, "/w/model-12"))) == [(12, None)]
+
+
+def test_a_number_that_happens_to_be_the_trials_is_no_name_of_its_own() -> None:
+    """Trial 2 saves to ``model-v2``, as all others do."""
+    watch = SideBySide(3)
+    _begin(watch, 2, 3, 4)
+
+    assert watch.end(_result(2, "/w/model-v2")) == []
+    assert watch.end(_result(3, "/w/model-v2")) == []
+    told = _told(watch.end(_result(4, "/w/model-v2")))
+
+    assert told == [(number, "/w/model-v2") for number in (2, 3, 4)]
+
+
+def test_what_was_shared_before_an_interruption_is_known() -> None:
+    """A group that is resumed need not find it out again."""
+    watch = SideBySide(2, shared=["model"])
+    watch.begin(0)
+
+    assert not watch.may_begin
+    assert _told(watch.end(_result(0, "model"))) == [(0, None)]
+    assert watch.alone
+    assert watch.news() == []
+
+
+def test_trials_are_not_let_together_again_and_again() -> None:
+    """A file that only some of the trials use would spoil others each time."""
+    watch = SideBySide(2)
+    again = 0
+    for number in range(0, 20, 2):
+        if watch.alone:
+            continue
+        again += 1
+        _begin(watch, number, number + 1)
+        watch.end(_result(number, "model"))
+        watch.end(_result(number + 1, "model"))
+        for each in (number, number + 1):
+            watch.begin(each)
+            watch.end(_result(each))
+
+    assert again == 3
     assert watch.alone
 
 
