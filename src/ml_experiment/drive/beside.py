@@ -64,6 +64,14 @@ class _Stretch:
         )
 
     @property
+    def has_failed(self) -> bool:
+        """Whether it has failed, which may be for what another one did."""
+        ended = self.ended
+        return not (ended is None or isinstance(ended, Broken)) and (
+            ended.state == "failed"
+        )
+
+    @property
     def at_stake(self) -> frozenset[str]:
         """The files by which others may have changed how it ended."""
         return self.files.used | self.files.sought
@@ -137,6 +145,8 @@ class SideBySide:
         """Return whether nothing more can come to light about a trial that has ended."""
         if all(each.ended is not None for each in stretch.beside):
             return True
+        if stretch.has_failed:
+            return False
         return not stretch.at_stake or self._has_own_names(stretch)
 
     def _has_own_names(self, stretch: _Stretch) -> bool:
@@ -175,6 +185,10 @@ class SideBySide:
     def _common(self, stretch: _Stretch, other: _Stretch) -> set[str]:
         """Return the files that one has used and the other may have written."""
         common = _meeting(stretch.at_stake, other.files.used | other.files.made)
+        if stretch.has_failed:
+            # What it was about to read it cannot say, least of all if it has crashed.
+            common |= _meeting(stretch.files.made, other.files.used)
+            common |= other.files.used & self._shared
         if other.may_hide:
             common |= stretch.files.used & self._shared
         return common

@@ -129,7 +129,7 @@ def test_what_a_trial_wrote_that_did_not_come_to_its_end_is_not_known() -> None:
         _begin(watch, 0, 1)
         watch.end(end)
 
-        assert _told(watch.end(_result(0, "model"))) == [(0, "model")]
+        assert (0, "model") in _told(watch.end(_result(0, "model")))
 
 
 def test_a_file_that_is_only_written_once_lets_trials_run_together_again() -> None:
@@ -168,6 +168,40 @@ def test_a_trial_that_failed_over_a_file_of_others_does_not_count() -> None:
     assert watch.end(_result(0, state="failed", cause="exception", files=files)) == []
     made = FileUse(made=frozenset({"/out/model"}))
     assert _told(watch.end(_result(1, files=made))) == [(0, "/out"), (1, None)]
+
+
+def test_a_trial_that_crashed_beside_others_that_share_a_file_does_not_count() -> None:
+    """It cannot say what it used; the file may have been cut off under its feet."""
+    watch = SideBySide(3)
+    _begin(watch, 0, 1, 2)
+
+    assert watch.end(_result(0, state="failed", cause="crash")) == []
+    watch.end(_result(1, "buffer"))
+    judged = watch.end(_result(2, "buffer"))
+
+    assert _told(judged) == [(number, "buffer") for number in (0, 1, 2)]
+
+
+def test_a_trial_that_failed_before_it_read_what_it_wrote_does_not_count() -> None:
+    """Others read it back, so it was about to do that as well."""
+    watch = SideBySide(2)
+    _begin(watch, 0, 1)
+    files = FileUse(made=frozenset({"table"}))
+    watch.end(_result(0, state="failed", cause="exception", files=files))
+
+    assert _told(watch.end(_result(1, "table"))) == [(0, "table"), (1, "table")]
+
+
+def test_a_trial_that_fails_by_itself_counts() -> None:
+    """Others beside it use files of their own, or none."""
+    watch = SideBySide(2)
+    _begin(watch, 0, 1)
+    files = FileUse(made=frozenset({"plot"}))
+    watch.end(_result(0, state="failed", cause="exception", files=files))
+
+    told = _told(watch.end(_result(1, "model-1", files=files)))
+
+    assert told == [(0, None), (1, None)]
 
 
 def test_a_folder_and_what_lies_in_it_are_one() -> None:
