@@ -31,6 +31,7 @@ def compare_artifacts(
     rtol: float = 0.0,
     volatile: Collection[str] = (),
     partial: bool = False,
+    same_inputs: bool,
 ) -> Row:
     """Compare the artifacts of two runs.
 
@@ -40,6 +41,8 @@ def compare_artifacts(
         rtol: Relative difference that is tolerated of numbers in them.
         volatile: Names of those that differ whenever the run is repeated.
         partial: The first run did not come to its end: more in the second is no difference.
+        same_inputs: Nothing but the clock can have made a difference, so what looks like
+            a time or a date of the run is taken for one.
     """
     details: list[tuple[State, str]] = []
     for name, one in old.artifacts.items():
@@ -47,7 +50,10 @@ def compare_artifacts(
         if other is None:
             details.append((State.CHANGED, f"{name}: only in the first run"))
             continue
-        details.append(_compare(name, (old, one), (new, other), rtol, volatile))
+        found = _compare(
+            name, (old, one), (new, other), rtol, volatile, same_inputs=same_inputs
+        )
+        details.append(found)
     if not partial:
         details += [
             (State.CHANGED, f"{name}: only in the second run")
@@ -73,6 +79,8 @@ def _compare(
     new: tuple[Evidence, dict[str, Any]],
     rtol: float,
     volatile: Collection[str],
+    *,
+    same_inputs: bool,
 ) -> tuple[State, str]:
     digests = [entry.get("sha256") for _, entry in (old, new)]
     if digests[0] is not None and digests[0] == digests[1]:
@@ -80,7 +88,7 @@ def _compare(
     paths = [side.run.path / str(entry["path"]) for side, entry in (old, new)]
     if not all(path.exists() for path in paths):
         return State.UNKNOWN, f"{name}: other bytes, and a copy is gone"
-    found = compare_files(paths[0], paths[1], rtol=rtol)
+    found = compare_files(*paths, rtol=rtol, same_inputs=same_inputs)
     if found.sameness is Sameness.SAME:
         return State.SAME, ""
     state = _STATES[found.sameness]

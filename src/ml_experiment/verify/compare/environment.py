@@ -77,6 +77,11 @@ def _python(before: dict[str, Any], after: dict[str, Any]) -> Iterator[Cause]:
     )
 
 
+def is_of_package(cause: Cause) -> bool:
+    """Return whether a cause is an imported package, or Python, of another version."""
+    return cause.aspect == "software" and cause.weight >= _PYTHON_PATCH
+
+
 def _packages(old: Evidence, new: Evidence) -> Iterator[Cause]:
     before, after = _versions(old), _versions(new)
     loaded = _loaded(old) | _loaded(new)

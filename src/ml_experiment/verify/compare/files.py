@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ml_experiment.verify.compare.finding import (
     SAME,
+    Comparer,
     Finding,
     Sameness,
     combined,
@@ -48,18 +50,23 @@ _PICTURES = (b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\x00", b"MM\x00*")
 _MARKUP = frozenset({"svg", "html", "htm", "xml", "xhtml"})
 
 
-def compare_files(old: Path, new: Path, *, rtol: float = 0.0) -> Finding:
+def compare_files(
+    old: Path, new: Path, *, rtol: float = 0.0, same_inputs: bool = True
+) -> Finding:
     """Compare two files or folders.
 
     Args:
         old: The first.
         new: The second.
         rtol: Relative difference that is tolerated of numbers in them.
+        same_inputs: Nothing but the clock can have made a difference, so what looks like
+            a time or a date of the run is taken for one.
     """
+    compare = _Comparer(same_inputs=same_inputs)
     if old.is_dir() != new.is_dir():
         return different("a folder and a file")
     if not old.is_dir():
-        return _compare_two(old, new, rtol)
+        return _compare_two(old, new, rtol, compare)
     sides = [
         {
             path.relative_to(top).as_posix(): path
@@ -70,12 +77,13 @@ def compare_files(old: Path, new: Path, *, rtol: float = 0.0) -> Finding:
     ]
     both, found = named_parts(*sides)
     found += [
-        (name, _compare_two(sides[0][name], sides[1][name], rtol)) for name in both
+        (name, _compare_two(sides[0][name], sides[1][name], rtol, compare))
+        for name in both
     ]
     return combined(found)
 
 
-def _compare_two(old: Path, new: Path, rtol: float) -> Finding:
+def _compare_two(old: Path, new: Path, rtol: float, compare: Comparer) -> Finding:
     try:
         sizes = old.stat().st_size, new.stat().st_size
         if max(sizes) > _LARGEST:
@@ -83,7 +91,7 @@ def _compare_two(old: Path, new: Path, rtol: float) -> Finding:
         contents = old.read_bytes(), new.read_bytes()
     except OSError as error:
         return different(f"cannot be read: {error.strerror}")
-    return compare_bytes(old.name, *contents, rtol)
+    return compare(old.name, *contents, rtol)
 
 
 def _compare_large(old: Path, new: Path, sizes: tuple[int, int]) -> Finding:
@@ -98,7 +106,9 @@ def _compare_large(old: Path, new: Path, sizes: tuple[int, int]) -> Finding:
     return SAME
 
 
-def compare_bytes(name: str, old: bytes, new: bytes, rtol: float) -> Finding:
+def compare_bytes(
+    name: str, old: bytes, new: bytes, rtol: float, *, same_inputs: bool = True
+) -> Finding:
     """Compare the contents of two files.
 
     Args:
@@ -106,17 +116,31 @@ def compare_bytes(name: str, old: bytes, new: bytes, rtol: float) -> Finding:
         old: Content of the first.
         new: Content of the second.
         rtol: Relative difference that is tolerated of numbers in them.
+        same_inputs: As of `compare_files`.
     """
     if old == new:
         return SAME
     found = None
     # A broken file may fail in any way, and its bytes can be compared nevertheless.
     with contextlib.suppress(Exception):
-        found = _by_format(name, old, new, rtol)
+        compare = _Comparer(same_inputs=same_inputs)
+        found = _by_format(name, old, new, rtol, compare)
     return found or _raw(old, new)
 
 
-def _by_format(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+@dataclass(frozen=True, kw_only=True)
+class _Comparer:
+    """Compares what is in files as the files themselves are compared."""
+
+    same_inputs: bool
+
+    def __call__(self, name: str, old: bytes, new: bytes, rtol: float, /) -> Finding:
+        return compare_bytes(name, old, new, rtol, same_inputs=self.same_inputs)
+
+
+def _by_format(
+    name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
+) -> Finding | None:
     """Compare by what both say that they are; ``None`` if that leads to nothing."""
 
     def both(*heads: bytes) -> bool:
@@ -124,43 +148,45 @@ def _by_format(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None
 
     found: Finding | None = None
     if both(PNG):
-        found = compare_png(name, old, new, rtol)
+        found = compare_png(name, old, new, rtol, compare)
     elif both(b"%PDF"):
         found = compare_pdf(name, old, new, rtol)
     elif both(b"\x93NUMPY"):
         found = compare_npy(name, old, new, rtol)
     elif both(b"\x89HDF\r\n"):
-        found = compare_hdf5(name, old, new, rtol, compare_bytes)
+        found = compare_hdf5(name, old, new, rtol, compare)
     elif both(b"PAR1"):
-        found = compare_parquet(name, old, new, rtol, compare_bytes)
+        found = compare_parquet(name, old, new, rtol, compare)
     elif both(SQLITE):
-        found = compare_sqlite(name, old, new, rtol, compare_bytes)
+        found = compare_sqlite(name, old, new, rtol, compare)
     elif both(*_ZIP):
-        found = compare_archives(name, old, new, rtol, compare_bytes)
+        found = compare_archives(name, old, new, rtol, compare)
     elif both(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"):
-        found = compare_pickles(name, old, new, rtol, compare_bytes)
+        found = compare_pickles(name, old, new, rtol, compare)
     elif both(*_PICTURES):
         found = compare_pixels(old, new)
     elif both(*_PACKED):
-        found = compare_compressed(name, old, new, rtol, compare_bytes)
+        found = compare_compressed(name, old, new, rtol, compare)
     if found is None:
-        found = _as_text(name, old, new, rtol)
+        found = _as_text(name, old, new, rtol, compare)
     if found is None and (_is_tar(old) and _is_tar(new)):
-        found = compare_archives(name, old, new, rtol, compare_bytes)
+        found = compare_archives(name, old, new, rtol, compare)
     return found
 
 
-def _as_text(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+def _as_text(
+    name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
+) -> Finding | None:
     if name.rpartition(".")[2].lower() in _MARKUP or old.lstrip()[:5] in {
         b"<?xml",
         b"<html",
         b"<!DOC",
         b"<svg ",
     }:
-        return compare_markup(name, old, new, rtol)
+        return compare_markup(name, old, new, rtol, compare)
     if max(len(old), len(new)) > _LARGEST_TEXT:
         return None
-    return compare_texts(name, old, new, rtol, compare_bytes)
+    return compare_texts(name, old, new, rtol, compare)
 
 
 def _is_tar(data: bytes) -> bool:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING, Protocol
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 _BUT = "identical but for "
@@ -34,8 +38,19 @@ class Finding:
 
 SAME = Finding(Sameness.SAME)
 
-# ``compare(name, old, new, rtol)`` of the contents of two files.
-Comparer = Callable[[str, bytes, bytes, float], Finding]
+
+class Comparer(Protocol):
+    """Compares the contents of two files, and those of what is in them."""
+
+    @property
+    def same_inputs(self) -> bool:
+        """Whether nothing but the clock can have made a difference.
+
+        Only then is what may be a time or a date of the data taken for one of the run.
+        """
+
+    def __call__(self, name: str, old: bytes, new: bytes, rtol: float, /) -> Finding:
+        """Return what was found of two files of that name."""
 
 
 def different(summary: str) -> Finding:

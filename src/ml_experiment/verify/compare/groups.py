@@ -20,6 +20,7 @@ from ml_experiment.verify.compare.randomness import compare_randomness
 from ml_experiment.verify.compare.runs import (
     compare_inputs,
     compare_results,
+    have_same_inputs,
     judge,
     ranked,
 )
@@ -64,8 +65,9 @@ def compare_groups(
             new=second,
         )
     assert old.manifest.kind == GROUP  # noqa: S101 - one of them is, so both are
-    trials, causes = _trials(old, new, rtol)
     inputs, own = compare_inputs(old, new)
+    same_inputs = have_same_inputs(old, new, inputs, own)
+    trials, causes = _trials(old, new, rtol, same_inputs=same_inputs)
     row = _row(trials)
     verdict = max((each.verdict for each in trials), key=_WORST.index, default=None)
     if verdict is None:
@@ -86,7 +88,7 @@ def compare_groups(
 
 
 def _trials(
-    old: Evidence, new: Evidence, rtol: float
+    old: Evidence, new: Evidence, rtol: float, *, same_inputs: bool
 ) -> tuple[list[TrialRow], list[Cause]]:
     before = {int(run.path.name): run for run in old.run.trials()}
     after = {int(run.path.name): run for run in new.run.trials()}
@@ -116,7 +118,7 @@ def _trials(
             continue
         if one.result is None and not old.is_whole:
             continue  # it was running when the group was ended
-        row, found = _trial(number, one, other, rtol)
+        row, found = _trial(number, one, other, rtol, same_inputs=same_inputs)
         rows.append(row)
         if row.verdict is Verdict.DIFFERENT and not causes:
             causes = found  # those after it follow from the first
@@ -124,11 +126,12 @@ def _trials(
 
 
 def _trial(
-    number: int, old: Evidence, new: Evidence, rtol: float
+    number: int, old: Evidence, new: Evidence, rtol: float, *, same_inputs: bool
 ) -> tuple[TrialRow, list[Cause]]:
-    results, _ = compare_results(old, new, rtol=rtol)
     params, found = compare_params(old, new)
     random, more = compare_randomness(old, new)
+    same_inputs &= have_same_inputs(old, new, [params, random], more)
+    results, _ = compare_results(old, new, rtol=rtol, same_inputs=same_inputs)
     if params.state is State.CHANGED:
         return (
             TrialRow(

@@ -30,18 +30,55 @@ _DATA = re.compile(
     r"expected|observed|target)_(?:times?|duration|seconds|minutes)(?:_.*)?",
     re.IGNORECASE,
 )
+# What names a part of the run's own work, and a quantity of it: of nothing else than the run.
+_OWN_WORK = (
+    r"(?:fit|fitting|refit|score|scoring|train|training|eval|evaluation|predict|inference|"
+    r"epoch|iter|iteration|batch|loading|preprocessing|compile|compilation|compute|"
+    r"computation|cpu|gpu|wall|wall_?clock|exec|execution|tuning|optimization)"
+)
+_UNIT = r"(?:_(?:s|ms|us|ns|min|minutes|sec|secs|seconds))"
+_STATISTIC = r"(?:_(?:mean|std|avg|total|max))*_?"
+_UNMISTAKABLE = re.compile(
+    rf"(?:.*_)?{_OWN_WORK}_(?:times?|timing|duration|seconds|secs){_UNIT}?{_STATISTIC}|"
+    rf"(?:.*_)?(?:took|elapsed){_UNIT}{_STATISTIC}|took_?|"
+    rf"(?:wall|cpu|gpu)time{_UNIT}?{_STATISTIC}|"
+    r"(?:.*_)?(?:peak|max)_(?:rss|memory)(?:_(?:kb|mb|gb|kib|mib|gib|bytes))?|"
+    r"cpu_percent|gpu_util(?:ization)?|"
+    r"(?:steps|samples|batches|iterations|epochs|it)_per_sec(?:ond)?|"
+    # What Keras and MLflow write of the moment of saving, and of the run.
+    r"date_saved|utc_time_created|run_id|run_uuid|model_uuid",
+    re.IGNORECASE,
+)
 _LONGEST = 200  # characters: what is longer is no name
 
 
-def looks_measured(name: str) -> bool:
-    """Return whether a value of that name is the time or the memory that a run took."""
-    return _is_measured(_words(name))
+def looks_measured(name: str, *, same_inputs: bool) -> bool:
+    """Return whether a value of that name is the time or the memory that a run took.
 
-
-def looks_volatile(name: str) -> bool:
-    """Return whether a value of that name tells when or where a run was, too."""
+    Args:
+        name: Of a metric.
+        same_inputs: Nothing but the clock can have made a difference. Otherwise a name
+            that may be one of the data, such as ``time``, is taken for that.
+    """
     words = _words(name)
+    return _is_measured(words) if same_inputs else _is_unmistakable(words)
+
+
+def looks_volatile(name: str, *, same_inputs: bool) -> bool:
+    """Return whether a value of that name tells when or where a run was, too.
+
+    Args:
+        name: Of a column, a key or an attribute.
+        same_inputs: As of `looks_measured`.
+    """
+    words = _words(name)
+    if not same_inputs:
+        return _is_unmistakable(words)
     return _is_measured(words) or _STAMP.fullmatch(words) is not None
+
+
+def _is_unmistakable(words: str) -> bool:
+    return _UNMISTAKABLE.fullmatch(words) is not None and _DATA.fullmatch(words) is None
 
 
 def _is_measured(words: str) -> bool:

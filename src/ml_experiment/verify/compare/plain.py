@@ -11,6 +11,7 @@ _UNITS = (
     r"hrs?|hours?|it/s|s/it|ms/step|us/step|s/step|s/epoch|(?:samples|images|rows|batches|"
     r"steps|examples)/s(?:ec(?:ond)?)?|fps|[kMG]i?B)"
 )
+_SPAN = rf"{_NUMBER}\s?{_UNITS}(?![\w/])"
 _DAYS = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,?\s+"
 _MONTHS = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _CLOCK = r"\d{1,2}:\d\d(?::\d\d)?(?:[.,]\d+)?"
@@ -54,12 +55,34 @@ _RULES = [
         (rf"\b({_TIMED}\s*){_NUMBER}", r"\1<measured>", True),
     )
 ]
+# What the run was called, where it was, and how long it says that it took: never data.
+_OF_THE_RUN = [
+    (re.compile(pattern, re.IGNORECASE), replacement)
+    for pattern, replacement in (
+        (r"\x1b\[[0-9;?]*[A-Za-z]", ""),
+        (r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "<id>"),
+        (r"\b\d{8}-\d{6}-[0-9a-f]{7}(?:-t\d+)?\b", "<run>"),
+        (r"\b0x[0-9a-f]{4,}\b", "<address>"),
+        (r"(?<![\w./:<])/(?:[^\s/'\"<>|:,;()]+/)+", "<path>/"),
+        (r"<path>/(?:tmp[\w]{6,}|[\w.-]*tmp[\w]{6,})", "<path>/<temporary>"),
+        (
+            r"\b(took\s+|(?:done|finished|completed|trained|fitted)\s+in\s+)" + _SPAN,
+            r"\1<measured>",
+        ),
+    )
+]
 _BAR = re.compile(r"\d+%\s?\|.*\||[━█▏▎▍▌▋▊▉╸]{3,}")
 
 
-def without_volatile(text: str) -> str:
-    """Return a text with what changes from run to run replaced by its kind."""
-    for pattern, replacement in _RULES:
+def without_volatile(text: str, *, same_inputs: bool = True) -> str:
+    """Return a text with what changes from run to run replaced by its kind.
+
+    Args:
+        text: Any text.
+        same_inputs: Nothing but the clock can have made a difference. Otherwise dates and
+            quantities of time may be results, and stay.
+    """
+    for pattern, replacement in _RULES if same_inputs else _OF_THE_RUN:
         text = pattern.sub(replacement, text)
     return text
 

@@ -21,6 +21,8 @@ _SEED, _USER_SEED, _FOLLOWING_SEED, _PARTED = 95.0, 94.0, 48.0, 40.0
 _UNUSED_SEED = 87.0  # below code, parameters and data
 _SETS_IN_CODE, _ESCAPED, _OTHER_PROGRAM, _ORDER_OF_SETS = 58.5, 58.0, 57.0, 52.0
 
+_SETS, _SEEDED_BEFORE = "the order of sets", "may have been seeded before"
+
 
 def compare_randomness(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     """Compare what was random in two runs."""
@@ -110,14 +112,31 @@ def _escaped(old: Evidence, new: Evidence) -> list[Cause]:
     return [_escape(what, where, each, new) for (what, where), each in seen.items()]
 
 
+def is_escaped(side: Evidence) -> bool:
+    """Return whether a run's results may depend on what no seed controls, as it was seen.
+
+    The order of sets counts if the code has any. A library whose state was set before it
+    could be seen does not: in which state it ended is recorded.
+    """
+    found = [
+        str(each.get("what")) for each in side.part(NAME).get("uncontrolled") or []
+    ]
+    return any(
+        uses_sets(side, used_files(side))
+        if what.startswith(_SETS)
+        else _SEEDED_BEFORE not in what
+        for what in found
+    )
+
+
 def _escape(what: str, where: str, item: dict[str, Any], side: Evidence) -> Cause:
     weight = _ESCAPED
-    if what.startswith("the order of sets"):
+    if what.startswith(_SETS):
         in_code = uses_sets(side, used_files(side))
         weight = _SETS_IN_CODE if in_code else _ORDER_OF_SETS
     elif what.startswith("another program"):
         weight = _OTHER_PROGRAM
-    elif "may have been seeded before" in what:
+    elif _SEEDED_BEFORE in what:
         weight = _PARTED
     at = f", at {where}" if where not in {"", "?", "None"} else ""
     return Cause(

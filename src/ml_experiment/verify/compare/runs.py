@@ -20,6 +20,7 @@ from ml_experiment.verify.compare.environment import (
     compare_hardware,
     compare_software,
     compare_switches,
+    is_of_package,
 )
 from ml_experiment.verify.compare.evidence import GROUP, Evidence, read_evidence
 from ml_experiment.verify.compare.inputs import (
@@ -29,7 +30,7 @@ from ml_experiment.verify.compare.inputs import (
 )
 from ml_experiment.verify.compare.metrics import compare_metrics
 from ml_experiment.verify.compare.outcomes import compare_outcomes
-from ml_experiment.verify.compare.randomness import compare_randomness
+from ml_experiment.verify.compare.randomness import compare_randomness, is_escaped
 
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from ml_experiment.record.directory import RunDirectory
 
+_INPUTS = frozenset({"stochasticity", "parameters", "code", "data set"})
 _LEAST = 16.0  # lighter causes are no more than coincidences, if there are others
 
 
@@ -69,10 +71,15 @@ def compare_runs(
         return compare_groups(before, after, rtol=rtol, findings=findings)
     if not before.is_whole and not after.is_whole:
         before = before.as_far_as(after)
-    results, warnings = compare_results(
-        before, after, rtol=rtol, noise=noise, volatile=volatile
-    )
     inputs, causes = compare_inputs(before, after)
+    results, warnings = compare_results(
+        before,
+        after,
+        rtol=rtol,
+        noise=noise,
+        volatile=volatile,
+        same_inputs=have_same_inputs(before, after, inputs, causes),
+    )
     rows = (*results, *inputs, compare_console(before, after))
     verdict, reason = judge(before, rows)
     if noise is not None and verdict is Verdict.WITHIN_TOLERANCE:
@@ -97,6 +104,7 @@ def compare_results(
     rtol: float = 0.0,
     noise: Noise | None = None,
     volatile: Collection[str] = (),
+    same_inputs: bool,
 ) -> tuple[list[Row], list[str]]:
     """Compare what came out of two runs; return rows, and warnings."""
     partial = not old.is_whole
@@ -107,9 +115,15 @@ def compare_results(
         noise=noise,
         partial=partial,
         alone=not old.artifacts,
+        same_inputs=same_inputs,
     )
     artifacts = compare_artifacts(
-        old, new, rtol=rtol, volatile=volatile, partial=partial
+        old,
+        new,
+        rtol=rtol,
+        volatile=volatile,
+        partial=partial,
+        same_inputs=same_inputs,
     )
     return [compare_outcomes(old, new), metrics, artifacts], warnings
 
@@ -132,6 +146,29 @@ def compare_inputs(old: Evidence, new: Evidence) -> tuple[list[Row], list[Cause]
         rows.append(row)
         causes.extend(found)
     return rows, causes
+
+
+def have_same_inputs(
+    old: Evidence, new: Evidence, rows: Sequence[Row], causes: Sequence[Cause]
+) -> bool:
+    """Return whether nothing that is recorded but the clock can make a difference.
+
+    Only then is a column ``time`` or ``date`` that differs the time of the run; otherwise
+    it may as well be data. Another machine is no other input.
+
+    Args:
+        old: The first run.
+        new: The second run.
+        rows: What was found of their inputs.
+        causes: What may be causes, found likewise.
+    """
+    return (
+        old.manifest.seed == new.manifest.seed
+        and all(row.state is State.SAME for row in rows if row.name in _INPUTS)
+        and not is_escaped(old)
+        and not is_escaped(new)
+        and not any(is_of_package(cause) for cause in causes)
+    )
 
 
 def judge(old: Evidence, rows: Sequence[Row]) -> tuple[Verdict, str]:

@@ -678,3 +678,121 @@ def test_a_time_that_is_predicted_is_a_result(title: str) -> None:
     old, new = (f"id,{title}\n1,{value}\n".encode() for value in (500, 510))
 
     assert _compare("predictions.csv", old, new).sameness is Sameness.DIFFERENT
+
+
+def _noted(**notes: str) -> bytes:
+    return _drawn("png", [1, 2], 0, **notes)
+
+
+def _packed(mode: int, moment: int) -> bytes:
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        member = tarfile.TarInfo("run.sh")
+        member.size, member.mode, member.mtime = 4, mode, moment
+        archive.addfile(member, io.BytesIO(b"true"))
+    return file.getvalue()
+
+
+_BARE = ("time", "times", "duration", "runtime", "elapsed", "latency", "memory", "date",
+         "datetime", "timestamp", "created_at")  # fmt: skip
+_AMBIGUOUS = [
+    *(
+        pytest.param("a.csv", *(f"{title}\n{n}\n".encode() for n in (1, 2)), id=title)
+        for title in _BARE
+    ),
+    pytest.param(
+        "a.parquet",
+        *(_parquet(pd.DataFrame({"time": [value]})) for value in (1.0, 2.0)),
+        id="time-of-parquet",
+    ),
+    pytest.param("a.json", b'{"time": 1.5}', b'{"time": 2.5}', id="time-of-json"),
+    pytest.param(
+        "a.pkl",
+        *(pickle.dumps({"duration": value}) for value in (1.5, 2.5)),
+        id="duration-of-a-pickle",
+    ),
+    pytest.param("a.txt", b"on 2020-01-02\n", b"on 2020-01-03\n", id="date-of-a-text"),
+    pytest.param("a.txt", b"open 10:15\n", b"open 10:45\n", id="clock-of-a-text"),
+    pytest.param("a.txt", b"stay: 3 h\n", b"stay: 4 h\n", id="span-of-a-text"),
+    pytest.param("a.txt", b"median 3.1 s\n", b"median 3.5 s\n", id="seconds-of-a-text"),
+    pytest.param("a.html", b"<p>2020-01-02</p>", b"<p>2020-01-03</p>", id="markup"),
+    pytest.param(
+        "a.png", _noted(Title="one"), _noted(Title="another"), id="note-of-a-picture"
+    ),
+    pytest.param(
+        "a.tar", _packed(0o644, 1), _packed(0o755, 1), id="mode-in-an-archive"
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new"), _AMBIGUOUS)
+def test_what_may_be_data_counts_where_inputs_differ(
+    name: str, old: bytes, new: bytes
+) -> None:
+    """Another seed draws other times of survival, and other days."""
+    one = compare_bytes(name, old, new, 0.0, same_inputs=False)
+    other = compare_bytes(name, new, old, 0.0, same_inputs=False)
+
+    assert one.sameness is other.sameness is Sameness.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        *(
+            pytest.param(
+                "a.csv", *(f"{title}\n{n}\n".encode() for n in (1, 2)), id=title
+            )
+            for title in (
+                *("fit_time", "mean_fit_time", "score_time", "train_time", "trainTime"),
+                *("training_time", "elapsed_s", "wall_time", "took", "train_seconds"),
+                *("refit_time_", "std_score_time", "peak_memory_mb", "date_saved"),
+            )
+        ),
+        pytest.param(
+            "a.parquet",
+            *(_parquet(pd.DataFrame({"fit_time": [value]})) for value in (1.0, 2.0)),
+            id="parquet",
+        ),
+        pytest.param(
+            "a.txt", b"took 1.2 s, at 0x7f00aa\n", b"took 3 s, at 0x7f00bb\n", id="text"
+        ),
+        pytest.param(
+            "a.png", _noted(Software="one"), _noted(Software="another"), id="picture"
+        ),
+        pytest.param("a.tar", _packed(0o644, 1), _packed(0o644, 2), id="archive"),
+        pytest.param(
+            "a.svg",
+            *(_drawn("svg", [1, 2], each * 10**9) for each in (1, 2)),
+            id="drawing",
+        ),
+    ],
+)
+def test_what_only_the_run_can_have_taken_never_counts(
+    name: str, old: bytes, new: bytes
+) -> None:
+    """How long it fitted is no result of another seed either."""
+    found = compare_bytes(name, old, new, 0.0, same_inputs=False)
+
+    assert found.sameness is Sameness.SAME_CONTENT
+
+
+@pytest.mark.parametrize("title", ["time", "date"])
+def test_tables_of_every_format_are_judged_alike(title: str) -> None:
+    """What is excused in a text is excused in Parquet."""
+    tables = [pd.DataFrame({title: [value]}) for value in (1.0, 2.0)]
+
+    texts = (table.to_csv(index=False).encode() for table in tables)
+    binary = map(_parquet, tables)
+
+    for name, pair in (("a.csv", texts), ("a.parquet", binary)):
+        found = _compare(name, *pair)
+        assert found.sameness is Sameness.SAME_CONTENT
+        assert title in found.summary
+
+
+def test_modes_in_an_archive_are_not_called_times() -> None:
+    """Which of the two it is says where to look."""
+    found = _compare("a.tar", _packed(0o644, 1), _packed(0o755, 1))
+
+    assert found.summary == "identical but for the modes in the archive"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.compared_runs import Told
 
 from ml_experiment.verify.compare import Verdict, compare_runs
@@ -47,6 +48,27 @@ def test_the_first_trial_that_differs_is_named(make_group: Make) -> None:
     assert found.verdict is Verdict.DIFFERENT
     assert "3 of 4 trials identical; the first other one is trial 2" in found.reason
     assert found.trials[2].verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict"),
+    [
+        ({}, Verdict.IDENTICAL),
+        ({"code": {"train.py": "import lib\nx = 2\n"}}, Verdict.DIFFERENT),
+    ],
+)
+def test_a_time_of_a_trial_counts_where_the_group_changed(
+    make_group: Make, changes: dict[str, Any], verdict: Verdict
+) -> None:
+    """The code is the group's, and the table with a time is the trial's."""
+    one, other = (
+        [told.but(artifacts={"s.csv": b"time\n%d\n" % n}) for told in _trials()]
+        for n in (1, 2)
+    )
+
+    found = compare_runs(make_group(one), make_group(other, **changes))
+
+    assert found.verdict is verdict
 
 
 def test_a_trial_with_other_parameters_is_different(make_group: Make) -> None:

@@ -190,6 +190,60 @@ def test_an_artifact_that_says_the_same_is_identical(make: Make) -> None:
     assert row.details == ("log.txt: identical but for times or places",)
 
 
+_SURVIVAL = [{"s.csv": b"time,event\n%d,1\n" % number} for number in (3, 4)]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seed": 8, "end_states": {"numpy": "bb"}},
+        {"seed": 8},
+        {"end_states": {"numpy": "bb"}},
+        {"code": {"train.py": "import lib\nx = 2\n"}},
+        {"data": {"data.csv": "2"}},
+        {"params": {"n": 20}},
+        {"argv": ("--depth", "4")},
+        {"uncontrolled": ("entropy of the operating system (uuid.uuid4)",)},
+        {"packages": {"lib": "2.0", "other": "1.0"}},
+    ],
+)
+def test_a_time_is_no_excuse_where_something_changed(
+    make: Make, changes: dict[str, Any]
+) -> None:
+    """It may be the time that a patient survived, drawn by another seed."""
+    one, other = make(artifacts=_SURVIVAL[0]), make(artifacts=_SURVIVAL[1], **changes)
+
+    assert compare_runs(one, other).verdict is Verdict.DIFFERENT
+    assert compare_runs(other, one).verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize("changes", [{}, {"cpu": "another"}, {"threads": 4}])
+def test_a_time_does_not_count_where_only_the_clock_went_on(
+    make: Make, changes: dict[str, Any]
+) -> None:
+    """The same seed, code and data, on this machine or another."""
+    one, other = make(artifacts=_SURVIVAL[0]), make(artifacts=_SURVIVAL[1], **changes)
+
+    assert compare_runs(one, other).verdict is Verdict.IDENTICAL
+
+
+@pytest.mark.parametrize(
+    ("name", "verdict"),
+    [("latency", Verdict.DIFFERENT), ("fit_time", Verdict.IDENTICAL)],
+)
+def test_a_metric_that_may_be_a_result_counts_where_something_changed(
+    make: Make, name: str, verdict: Verdict
+) -> None:
+    """What is predicted may be a latency; how long fitting took is none."""
+    one = make(metrics=[("loss", 0, 0.5), (name, 0, 1.0)])
+    other = make(
+        metrics=[("loss", 0, 0.5), (name, 0, 2.0)],
+        code={"train.py": "import lib\nx = 2\n"},
+    )
+
+    assert compare_runs(one, other).verdict is verdict
+
+
 def test_an_artifact_whose_copy_is_gone_is_not_guessed(make: Make) -> None:
     """Nobody can say whether other bytes say the same."""
     one, other = make(artifacts={"a.txt": b"a"}), make(artifacts={"a.txt": b"b"})

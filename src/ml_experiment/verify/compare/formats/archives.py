@@ -11,6 +11,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.verify.compare.finding import (
+    SAME,
     Comparer,
     Finding,
     Sameness,
@@ -25,10 +26,11 @@ from ml_experiment.verify.compare.formats.checkpoints import (
 )
 from ml_experiment.verify.compare.formats.numbers import compare_arrays
 from ml_experiment.verify.compare.formats.unpacking import FAILURES, LARGEST, UNPACKERS
+from ml_experiment.verify.compare.measured import looks_volatile
 
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 def compare_members(
@@ -54,6 +56,9 @@ def compare_archives(
             found = compare_checkpoints(before, after, rtol, compare)
         if found is None:
             found = compare_members(before, after, rtol, compare)
+        if read is _tar_members:
+            modes = _compare_modes(old, new, compare)
+            found = max(found, modes, key=lambda each: each.sameness)
         return found if found.sameness else same_but("the times in the archive")
     del name
     return None
@@ -84,6 +89,23 @@ def _tar_members(data: bytes) -> dict[str, bytes]:
             elif each.linkname:
                 found[each.name] = f"a link to {each.linkname}".encode()
     return found
+
+
+def _compare_modes(old: bytes, new: bytes, compare: Comparer) -> Finding:
+    """Compare who may do what with the members of two tar archives."""
+    before, after = _tar_modes(old), _tar_modes(new)
+    for name, mode in before.items():
+        other = after.get(name, mode)
+        if mode != other:
+            if compare.same_inputs:  # as the umask of a machine is
+                return same_but("the modes in the archive")
+            return different(f"{name}: mode {mode:o} and {other:o}")
+    return SAME
+
+
+def _tar_modes(data: bytes) -> dict[str, int]:
+    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+        return {each.name: each.mode for each in archive.getmembers()}
 
 
 def _without_common_top(members: dict[str, bytes]) -> dict[str, bytes]:
@@ -123,8 +145,23 @@ def compare_hdf5(
     return _compare_named(before, after, rtol, compare)
 
 
+def _is_no_time(name: str) -> bool:
+    del name
+    return False
+
+
+def _timed(compare: Comparer) -> Callable[[str], bool]:
+    """Return what says of a column's title that it is of the run, and no result."""
+    return lambda title: looks_volatile(title, same_inputs=compare.same_inputs)
+
+
 def _compare_named(
-    old: dict[str, Any], new: dict[str, Any], rtol: float, compare: Comparer
+    old: dict[str, Any],
+    new: dict[str, Any],
+    rtol: float,
+    compare: Comparer,
+    *,
+    timed: Callable[[str], bool] = _is_no_time,
 ) -> Finding:
     both, found = named_parts(old, new)
     for key in both:
@@ -134,7 +171,10 @@ def _compare_named(
             one, other = (str(each).encode() for each in values)
             found.append((key, compare(f"{key}.json", one, other, rtol)))
         else:
-            found.append((key, compare_arrays(*values, rtol)))
+            result = compare_arrays(*values, rtol)
+            if result.sameness and timed(key):
+                result = same_but(f"the column {key}")
+            found.append((key, result))
     result = combined(found)
     return result if result.sameness else same_but("how it was stored")
 
@@ -172,7 +212,7 @@ def compare_parquet(
         }
         for table in tables
     )
-    found = _compare_named(before, after, rtol, compare)
+    found = _compare_named(before, after, rtol, compare, timed=_timed(compare))
     notes = [_parquet_notes(table.schema) for table in tables]
     if found.sameness is Sameness.SAME_CONTENT and notes[0] != notes[1]:
         return different("types of columns, index or notes of the table")

@@ -150,13 +150,17 @@ class _Walk:
             if each not in after:
                 continue
             inner = path + form.format(_short(key))
-            if isinstance(key, str) and (looks_volatile(key) or key in _ADDRESSES):
+            if isinstance(key, str) and self._is_volatile(key):
                 # What is shared with others is to be seen there, whatever is here.
                 apart = _Walk(self._rtol, self._compare).walk(inner, value, after[each])
                 if any(True for _ in apart):
                     yield inner, same_but(inner.lstrip("."))
             else:
                 yield from self.walk(inner, value, after[each])
+
+    def _is_volatile(self, key: str) -> bool:
+        same_inputs = self._compare.same_inputs
+        return key in _ADDRESSES or looks_volatile(key, same_inputs=same_inputs)
 
     def _value(self, path: str, old: Any, new: Any) -> Finding:
         if isinstance(old, (bytes, bytearray)):

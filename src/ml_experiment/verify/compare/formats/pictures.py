@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.verify.compare.finding import (
     SAME,
+    Comparer,
     Finding,
     Sameness,
     combined,
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PNG = b"\x89PNG\r\n\x1a\n"
-_NOTES = frozenset({b"tEXt", b"zTXt", b"iTXt", b"tIME", b"eXIf", b"IDAT", b"IEND"})
+_NOTES = frozenset({b"tEXt", b"zTXt", b"iTXt", b"eXIf"})
+_ASIDE = frozenset({b"tIME", b"IEND"})
+# Keywords under which a library says what and when it wrote.
+_OF_WRITER = frozenset(
+    {b"software", b"creation time", b"date:create", b"date:modify", b"date:timestamp"}
+)
 _DEEP = (b"\x10\x02", b"\x10\x04", b"\x10\x06")  # 16 bits of each colour: read as 8
 _EXACT = frozenset({"1", "L", "LA", "I", "F", "RGB", "RGBA", "CMYK"})
 _OTHER = different("other pixels")
@@ -38,7 +44,9 @@ _PDF_NOTES = re.compile(
 )
 
 
-def compare_png(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+def compare_png(
+    name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
+) -> Finding | None:
     """Compare two PNG pictures; ``None`` if one of them is broken."""
     del name, rtol
     try:
@@ -46,6 +54,8 @@ def compare_png(name: str, old: bytes, new: bytes, rtol: float) -> Finding | Non
     except (struct.error, zlib.error, ValueError):
         return None
     if before == after:
+        if not compare.same_inputs and _notes(old) != _notes(new):
+            return different("other notes in the file")
         return same_but("notes in the file, or how it was compressed")
     if before[0][:8] != after[0][:8]:
         sizes = [struct.unpack(">II", each[0][:8]) for each in (before, after)]
@@ -68,11 +78,20 @@ def _png(data: bytes) -> tuple[bytes, ...]:
             head = content
         elif kind == b"IDAT":
             pixels.append(content)
-        elif kind not in _NOTES:
+        elif kind not in _NOTES | _ASIDE:
             other.append(kind + content)
     if not head:
         raise ValueError("no head")
     return head, inflated(b"".join(pixels)), *other
+
+
+def _notes(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Return what somebody has noted in a picture, and not the library that wrote it."""
+    return [
+        (kind, content)
+        for kind, content in _chunks(data)
+        if kind in _NOTES and content.partition(b"\0")[0].lower() not in _OF_WRITER
+    ]
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -73,8 +73,11 @@ def compare_texts(
             return found
     if ending in {"csv", "tsv"}:
         head = before.partition("\n")[0]
-        return _table(before, after, rtol, max(_DELIMITERS, key=head.count))
-    return _lines(before.split("\n"), after.split("\n"), rtol)
+        delimiter = max(_DELIMITERS, key=head.count)
+        return _table(before, after, rtol, delimiter, same_inputs=compare.same_inputs)
+    return _lines(
+        before.split("\n"), after.split("\n"), rtol, same_inputs=compare.same_inputs
+    )
 
 
 def _json(old: str, new: str, rtol: float, compare: Comparer) -> Finding | None:
@@ -92,7 +95,9 @@ def _json(old: str, new: str, rtol: float, compare: Comparer) -> Finding | None:
     return found if found.sameness else same_but("its layout")
 
 
-def _lines(old: Sequence[str], new: Sequence[str], rtol: float) -> Finding:
+def _lines(
+    old: Sequence[str], new: Sequence[str], rtol: float, *, same_inputs: bool
+) -> Finding:
     pairs = list(zip(old, new, strict=False))
     differing = [
         (number, one, other)
@@ -100,7 +105,7 @@ def _lines(old: Sequence[str], new: Sequence[str], rtol: float) -> Finding:
         if one != other
     ]
     if len(old) == len(new):
-        volatile = _volatile_only(differing)
+        volatile = _volatile_only(differing, same_inputs=same_inputs)
         if volatile is not None:
             return volatile
         worst = max(_apart(one, other) for _, one, other in differing)
@@ -119,17 +124,24 @@ def _lines(old: Sequence[str], new: Sequence[str], rtol: float) -> Finding:
     return different(f"{lines}, first line {number}: {_near(one, other)}")
 
 
-def _volatile_only(differing: Sequence[tuple[int, str, str]]) -> Finding | None:
+def _volatile_only(
+    differing: Sequence[tuple[int, str, str]], *, same_inputs: bool
+) -> Finding | None:
     """Return that texts say the same, if their lines differ in times and the like only."""
     keys = set()
     for _, one, other in differing:
-        if without_volatile(one) == without_volatile(other):
+        plain = [
+            without_volatile(line, same_inputs=same_inputs) for line in (one, other)
+        ]
+        if plain[0] == plain[1]:
             keys.add("times or places")
             continue
-        matches = [_KEY.fullmatch(without_volatile(line)) for line in (one, other)]
+        matches = [_KEY.fullmatch(line) for line in plain]
         names = {match and match[1].strip() for match in matches}
         name = names.pop()
-        if names or not name or not (looks_volatile(name) or name in _OF_MLFLOW):
+        if names or not name:
+            return None
+        if name not in _OF_MLFLOW and not looks_volatile(name, same_inputs=same_inputs):
             return None
         keys.add(name)
     return same_but(", ".join(sorted(keys)))
@@ -164,20 +176,22 @@ def _near(old: str, new: str) -> str:
     )
 
 
-def _table(old: str, new: str, rtol: float, delimiter: str) -> Finding:
+def _table(
+    old: str, new: str, rtol: float, delimiter: str, *, same_inputs: bool
+) -> Finding:
     try:
         before, after = (
             list(csv.reader(io.StringIO(text), delimiter=delimiter))
             for text in (old, new)
         )
     except csv.Error:
-        return _lines(old.split("\n"), new.split("\n"), rtol)
+        return _lines(old.split("\n"), new.split("\n"), rtol, same_inputs=same_inputs)
     if len(before) != len(after):
         return different(f"{len(before)} and {len(after)} rows")
     if before[0] != after[0] or any(
         len(one) != len(other) for one, other in zip(before, after, strict=True)
     ):
-        return _lines(old.split("\n"), new.split("\n"), rtol)
+        return _lines(old.split("\n"), new.split("\n"), rtol, same_inputs=same_inputs)
     worst: dict[str, tuple[int, float]] = {}
     for one, other in zip(before[1:], after[1:], strict=True):
         for column, (cell, value) in enumerate(zip(one, other, strict=True)):
@@ -185,13 +199,15 @@ def _table(old: str, new: str, rtol: float, delimiter: str) -> Finding:
                 title = before[0][column] if column < len(before[0]) else str(column)
                 count, apart = worst.get(title, (0, 0.0))
                 worst[title] = count + 1, max(apart, _apart(cell, value))
-    return _judge_columns(worst, len(before) - 1, rtol)
+    return _judge_columns(worst, len(before) - 1, rtol, same_inputs=same_inputs)
 
 
 def _judge_columns(
-    worst: dict[str, tuple[int, float]], rows: int, rtol: float
+    worst: dict[str, tuple[int, float]], rows: int, rtol: float, *, same_inputs: bool
 ) -> Finding:
-    volatile = [title for title in worst if looks_volatile(title)]
+    volatile = [
+        title for title in worst if looks_volatile(title, same_inputs=same_inputs)
+    ]
     real = {title: each for title, each in worst.items() if title not in volatile}
     if not worst:
         return same_but("its layout")
@@ -210,7 +226,9 @@ def _judge_columns(
     )
 
 
-def compare_markup(name: str, old: bytes, new: bytes, rtol: float) -> Finding | None:
+def compare_markup(
+    name: str, old: bytes, new: bytes, rtol: float, compare: Comparer
+) -> Finding | None:
     """Compare two SVG or HTML files, whatever they call their parts.
 
     Drawing libraries give parts of a drawing random names, and note when they drew.
@@ -221,7 +239,9 @@ def compare_markup(name: str, old: bytes, new: bytes, rtol: float) -> Finding | 
         return None
     del name
     found = judged(before.encode(), after.encode(), "dates and the names of its parts")
-    return found or _lines(before.split("\n"), after.split("\n"), rtol)
+    return found or _lines(
+        before.split("\n"), after.split("\n"), rtol, same_inputs=compare.same_inputs
+    )
 
 
 _DATED = re.compile(
