@@ -796,3 +796,26 @@ def test_modes_in_an_archive_are_not_called_times() -> None:
     found = _compare("a.tar", _packed(0o644, 1), _packed(0o755, 1))
 
     assert found.summary == "identical but for the modes in the archive"
+
+
+def test_where_the_source_of_torchscript_lay_is_no_difference() -> None:
+    """It keeps the paths of the script for its tracebacks; its code is the model."""
+
+    def saved(place: str, code: bytes) -> bytes:
+        debug = pickle.dumps(["def forward(x)", place])
+        members = {
+            "data.pkl": pickle.dumps({}),
+            "code/__torch__.py": code,
+            "code/__torch__.py.debug_pkl": debug,
+        }
+        return _zipped({f"net/{name}": each for name, each in members.items()}, 2020)
+
+    one = saved("/project/net.py", b"x + 1")
+
+    again = _compare("net.ts", one, saved("/scratch/net.py", b"x + 1"))
+    other = _compare("net.ts", one, saved("/scratch/net.py", b"x * 1"))
+
+    assert again.sameness is Sameness.SAME_CONTENT
+    assert again.summary == "identical but for where its source lay"
+    assert other.sameness is Sameness.DIFFERENT
+    assert "debug_pkl" not in other.summary
