@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -120,6 +120,11 @@ class Comparison:
         """Return it as JSON can hold it."""
         document = asdict(self)
         return {"schema": document.pop("schema")} | document
+
+
+def as_unseen(cause: Cause) -> Cause:
+    """Say of a file that native code, ``exec`` or a program may have read it all the same."""
+    return replace(cause, sentence=f"{cause.sentence}; it was not seen being read")
 
 
 def first_of(details: Sequence[str]) -> str:

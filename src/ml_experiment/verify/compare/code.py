@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
     from ml_experiment.verify.compare.evidence import Evidence
 
-_CODE, _OTHER_CODE, _PACKAGED, _COMMENTS = 88, 15, 74, 17
+_CODE, _PACKAGED, _COMMENTS = 88, 74, 17
+UNSEEN = 15.0  # a file that was changed, and that no run was seen to read
+_COME_OR_GONE = 14.0
+_SHOWN = 3
+_CHANGED = "has changed"
 _OUTSIDE = ".ml_experiment_outside"
 # What no program reads, if it was not seen to.
 _PROSE = re.compile(r"\.(?:md|rst|ipynb)$|(?:^|/)(?:LICENSE|\.git\w+)$")
@@ -42,11 +46,14 @@ def compare_code(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
             aspect="code",
             sentence=f"{path} {how}",
             hint="`ml-experiment diff` shows the lines",
-            weight=_weight(path, old, new) if is_used else _OTHER_CODE,
+            weight=_weight(path, old, new)
+            if is_used
+            else _weight_of_unseen(path, how, old, new),
         )
         for is_used, path, how in changes
         if is_used or not _PROSE.search(path)
     ]
+    causes += _beside_one(old, new)
     details = tuple(f"{path} {how}" for _, path, how in changes)
     if any(is_used for is_used, _, _ in changes):
         return Row(
@@ -72,6 +79,46 @@ def _weight(path: str, old: Evidence, new: Evidence) -> float:
     return _PACKAGED if _is_of_package(path, old, new) else _CODE
 
 
+def _weight_of_unseen(path: str, how: str, old: Evidence, new: Evidence) -> float:
+    """Return how likely a file is the cause that no run was seen to read."""
+    texts = (read_source(side, path) for side in (old, new))
+    is_result = PurePath(path).name in _kept_names(old) | _kept_names(new)
+    if how != _CHANGED or is_result or (path.endswith(".py") and same_program(*texts)):
+        return _COME_OR_GONE
+    return UNSEEN
+
+
+def _kept_names(side: Evidence) -> set[str]:
+    """Return the names of the files that a run gave as artifacts."""
+    return {PurePath(str(each.get("path"))).name for each in side.artifacts.values()}
+
+
+def _beside_one(old: Evidence, new: Evidence) -> list[Cause]:
+    """Return what was left out of the source and lay beside one of the runs only.
+
+    A script may ask whether a file is there without reading it.
+    """
+    parts = [side.part("source") for side in (old, new)]
+    if any(len(p.get("left_out") or []) < p.get("left_out_count", 0) for p in parts):
+        return []  # the lists end somewhere
+    one, other = _left_out(old), _left_out(new)
+    seen = {*_sources(old), *_sources(new), *_data_paths(old), *_data_paths(new)}
+    results = _kept_names(old) | _kept_names(new)
+    causes = []
+    for which, here, there in (("first", one, other), ("second", other, one)):
+        names = sorted(
+            path
+            for path in here - there - seen
+            if PurePath(path).name not in results and not _PROSE.search(path)
+        )
+        if names:
+            more = len(names) - _SHOWN
+            said = ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+            sentence = f"{said}: beside the code of the {which} run only"
+            causes.append(Cause(aspect="code", sentence=sentence, weight=_COME_OR_GONE))
+    return causes
+
+
 def _is_of_package(path: str, old: Evidence, new: Evidence) -> bool:
     """Return whether a file lies outside, and is of a package of another version."""
     if not path.startswith(_OUTSIDE):
@@ -95,7 +142,7 @@ def is_code_changed(old: Evidence, new: Evidence) -> bool:
 def _how(path: str, before: dict[str, str], after: dict[str, str]) -> str:
     if path not in after:
         return "is not there any more"
-    return "has changed" if path in before else "is new"
+    return _CHANGED if path in before else "is new"
 
 
 def _sources(side: Evidence) -> dict[str, str]:
@@ -134,8 +181,11 @@ def left_out(old: Evidence, new: Evidence) -> set[str]:
 
     Without version control, files that are not source code by their name are.
     """
-    parts = [side.part("source") for side in (old, new)]
-    return {str(each["path"]) for part in parts for each in part.get("left_out") or []}
+    return _left_out(old) | _left_out(new)
+
+
+def _left_out(side: Evidence) -> set[str]:
+    return {str(each["path"]) for each in side.part("source").get("left_out") or []}
 
 
 def _data_paths(side: Evidence) -> set[str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.record.wording import counted
-from ml_experiment.verify.compare.answer import Cause, Row, State
-from ml_experiment.verify.compare.code import is_code_changed, used_files
+from ml_experiment.verify.compare.answer import Cause, Row, State, as_unseen
+from ml_experiment.verify.compare.code import UNSEEN, is_code_changed, used_files
 from ml_experiment.verify.compare.sources import uses_sets
 
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ml_experiment.verify.compare.evidence import Evidence
 
 NAME = "stochasticity"
@@ -19,8 +23,53 @@ _PARTED_TEXT = (
 )
 _SEED, _USER_SEED, _FOLLOWING_SEED, _PARTED = 95.0, 94.0, 48.0, 40.0
 _UNUSED_SEED = 87.0  # below code, parameters and data
-_SETS_IN_CODE, _ESCAPED, _OTHER_PROGRAM, _ORDER_OF_SETS = 58.5, 58.0, 57.0, 52.0
+_UNSEEN_FILE = 58.7  # above what was not controlled in either run
+_SETS_IN_CODE, _ESCAPED, _OTHER_PROGRAM, _ORDER_OF_SETS = 58.5, 58.0, 56.5, 52.0
+_INTERPRETER = 57.0
+_HARMLESS = 20.0  # edited comments, packages that were not imported
 
+_QUIET_PROGRAM = 30.0
+_PROGRAM = re.compile(r"another program \((?P<name>[^)]*)\)")
+_INTERPRETERS = re.compile(
+    r"(?:python|pypy|R|Rscript|julia|sh|bash|zsh|dash|fish|perl|ruby|node|java|lua|matlab|"
+    r"octave|make|uv|conda)[\d.]*(?:\.exe)?"
+)
+# Programs that tell of the machine or the project, and those that go through files: none
+# of them draws random numbers.
+_TELLING = frozenset(
+    {
+        *(
+            "git",
+            "lscpu",
+            "nproc",
+            "uname",
+            "hostname",
+            "nvidia-smi",
+            "rocm-smi",
+            "free",
+        ),
+        *("which", "whoami", "date", "df", "du", "ps", "ldconfig", "sysctl"),
+    }
+)
+_FILING = frozenset(
+    {
+        *(
+            "wc",
+            "sort",
+            "ls",
+            "cat",
+            "head",
+            "tail",
+            "grep",
+            "cut",
+            "tr",
+            "uniq",
+            "find",
+        ),
+        *("mkdir", "rmdir", "cp", "mv", "rm", "ln", "touch", "chmod", "tar", "gzip"),
+        *("gunzip", "zip", "unzip", "diff", "md5sum", "sha256sum", "echo", "true"),
+    }
+)
 _SETS, _SEEDED_BEFORE = "the order of sets", "may have been seeded before"
 
 
@@ -116,17 +165,21 @@ def is_escaped(side: Evidence) -> bool:
     """Return whether a run's results may depend on what no seed controls, as it was seen.
 
     The order of sets counts if the code has any. A library whose state was set before it
-    could be seen does not: in which state it ended is recorded.
+    could be seen does not: in which state it ended is recorded. Nor does a program that
+    tells of the machine.
     """
-    found = [
-        str(each.get("what")) for each in side.part(NAME).get("uncontrolled") or []
-    ]
     return any(
-        uses_sets(side, used_files(side))
-        if what.startswith(_SETS)
-        else _SEEDED_BEFORE not in what
-        for what in found
+        _may_matter(str(each.get("what")), side)
+        for each in side.part(NAME).get("uncontrolled") or []
     )
+
+
+def _may_matter(what: str, side: Evidence) -> bool:
+    if what.startswith(_SETS):
+        return uses_sets(side, used_files(side))
+    if program := _PROGRAM.match(what):
+        return program["name"] not in _TELLING
+    return _SEEDED_BEFORE not in what
 
 
 def _escape(what: str, where: str, item: dict[str, Any], side: Evidence) -> Cause:
@@ -134,17 +187,54 @@ def _escape(what: str, where: str, item: dict[str, Any], side: Evidence) -> Caus
     if what.startswith(_SETS):
         in_code = uses_sets(side, used_files(side))
         weight = _SETS_IN_CODE if in_code else _ORDER_OF_SETS
-    elif what.startswith("another program"):
-        weight = _OTHER_PROGRAM
+    elif program := _PROGRAM.match(what):
+        weight = _program_weight(program["name"])
     elif _SEEDED_BEFORE in what:
         weight = _PARTED
-    at = f", at {where}" if where not in {"", "?", "None"} else ""
     return Cause(
         aspect=NAME,
-        sentence=f"not controlled by any seed: {what}{at}",
+        sentence=_sentence(what, where),
         hint=str(item.get("fix") or "`ml-experiment check` says what to use instead"),
         weight=weight,
     )
+
+
+def _program_weight(name: str) -> float:
+    """Return how likely a program is to have made a difference: most, if it runs code."""
+    if _INTERPRETERS.fullmatch(name):
+        return _INTERPRETER
+    return _QUIET_PROGRAM if name in _TELLING | _FILING else _OTHER_PROGRAM
+
+
+def _sentence(what: str, where: str) -> str:
+    at = f", at {where}" if where not in {"", "?", "None"} else ""
+    return f"not controlled by any seed: {what}{at}"
+
+
+def with_unseen_files(
+    old: Evidence, new: Evidence, causes: Sequence[Cause]
+) -> list[Cause]:
+    """Return causes, files that were changed before what escaped in both runs alike.
+
+    Such a file was not seen being read; but another program may have, and what was
+    the same before is less likely a cause than what somebody has changed.
+    """
+    notes = [
+        {
+            _sentence(str(each.get("what")), str(each.get("where")))
+            for each in side.part(NAME).get("uncontrolled") or []
+        }
+        for side in (old, new)
+    ]
+    heavy = {cause.sentence for cause in causes if cause.weight > _HARMLESS}
+    if not heavy or not heavy <= notes[0] & notes[1]:
+        return list(causes)
+    return [
+        replace(as_unseen(cause), weight=_UNSEEN_FILE)
+        if cause.weight == UNSEEN
+        else cause
+        for cause in causes
+    ]
 
 
 def _states(part: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ml_experiment.verify.compare.answer import (
     Row,
     State,
     Verdict,
+    as_unseen,
 )
 from ml_experiment.verify.compare.artifacts import compare_artifacts
 from ml_experiment.verify.compare.code import compare_code
@@ -30,7 +31,11 @@ from ml_experiment.verify.compare.inputs import (
 )
 from ml_experiment.verify.compare.metrics import compare_metrics
 from ml_experiment.verify.compare.outcomes import compare_outcomes
-from ml_experiment.verify.compare.randomness import compare_randomness, is_escaped
+from ml_experiment.verify.compare.randomness import (
+    compare_randomness,
+    is_escaped,
+    with_unseen_files,
+)
 
 
 if TYPE_CHECKING:
@@ -145,7 +150,7 @@ def compare_inputs(old: Evidence, new: Evidence) -> tuple[list[Row], list[Cause]
         row, found = compare(old, new)
         rows.append(row)
         causes.extend(found)
-    return rows, causes
+    return rows, with_unseen_files(old, new, causes)
 
 
 def have_same_inputs(
@@ -239,7 +244,7 @@ def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
         return ()
     found = [cause for cause in causes if cause.weight >= _LEAST]
     if not found:
-        unseen = [_unseen(cause) for cause in causes]
+        unseen = [as_unseen(cause) for cause in causes]
         found = [*unseen, _uncontrolled(alone=not unseen)]
     unique = {cause.sentence: cause for cause in reversed(found)}
     ordered = sorted(unique.values(), key=lambda cause: -cause.weight)
@@ -247,12 +252,6 @@ def ranked(verdict: Verdict, causes: Sequence[Cause]) -> tuple[Cause, ...]:
         dataclasses.replace(cause, rank=rank)
         for rank, cause in enumerate(ordered, start=1)
     )
-
-
-def _unseen(cause: Cause) -> Cause:
-    """Say of a file that native code, or ``exec``, may have read it all the same."""
-    sentence = f"{cause.sentence}; it was not seen being read"
-    return dataclasses.replace(cause, sentence=sentence)
 
 
 def _uncontrolled(*, alone: bool) -> Cause:

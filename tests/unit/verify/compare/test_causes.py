@@ -278,3 +278,81 @@ def test_files_of_one_name_are_told_apart(make: Make) -> None:
     new = make(data={"a/x.csv": "2", "b/x.csv": "1"}, metrics=OTHER)
 
     assert "a/x.csv" in _first(old, new).sentence
+
+
+_PYTHON = "another program (python3), which does not inherit the run's seed"
+_TOOLS = tuple({"train.py": "import lib\n", "tool.py": f"print({n})\n"} for n in (4, 5))
+
+
+@pytest.mark.parametrize(
+    "what", [_PYTHON, "entropy of the operating system (uuid.uuid4)"]
+)
+def test_changed_file_comes_before_what_escaped_in_both_runs(
+    make: Make, what: str
+) -> None:
+    """Another program may have read it, which is started in both."""
+    told = {"uncontrolled": (what,)}
+
+    found = compare_runs(
+        make(code=_TOOLS[0], **told), make(code=_TOOLS[1], metrics=OTHER, **told)
+    )
+
+    first, second = (cause.sentence for cause in found.causes)
+    assert first == "tool.py has changed; it was not seen being read"
+    assert what in second
+
+
+def test_what_escaped_in_one_run_comes_before_a_file_that_was_not_seen(
+    make: Make,
+) -> None:
+    """It is what is new."""
+    new = make(code=_TOOLS[1], metrics=OTHER, uncontrolled=(_PYTHON,))
+
+    assert "python3" in _first(make(code=_TOOLS[0]), new).sentence
+
+
+def test_comment_in_a_file_that_was_not_seen_explains_nothing(make: Make) -> None:
+    """Nor does a file that came meanwhile: results do."""
+    told = {"uncontrolled": (_PYTHON,)}
+    code = {"train.py": "import lib\n", "tool.py": "print(4)  # four\n", "a.txt": "1"}
+
+    found = _first(make(code=_TOOLS[0], **told), make(code=code, metrics=OTHER, **told))
+
+    assert "python3" in found.sentence
+
+
+def test_interpreters_come_before_programs_that_draw_nothing(make: Make) -> None:
+    """In whichever order they were started."""
+    names = ("wc", "git", "lscpu", "solver", "Rscript")
+    told = {"uncontrolled": tuple(_PYTHON.replace("python3", name) for name in names)}
+
+    found = compare_runs(make(**told), make(metrics=OTHER, **told))
+
+    shown = [cause.sentence for cause in found.causes]
+    assert "Rscript" in shown[0]
+    assert "solver" in shown[1]
+    assert len(shown) == len(names)
+
+
+@pytest.mark.parametrize(("first", "words"), [(True, "first"), (False, "second")])
+def test_file_that_lay_beside_one_run_only_is_named(
+    make: Make, first: bool, words: str
+) -> None:
+    """A script may ask whether it is there, and its content is not recorded."""
+    both: tuple[str, ...] = ("old.bin",)
+    one, other = (("flag", *both), both) if first else (both, ("flag", *both))
+
+    found = _first(make(left_out=one), make(metrics=OTHER, left_out=other))
+
+    assert found.sentence == (
+        f"flag: beside the code of the {words} run only; it was not seen being read"
+    )
+
+
+def test_what_a_run_gave_is_not_taken_for_its_cause(make: Make) -> None:
+    """The first run has left it beside the code of the second."""
+    told = {"artifacts": {"out.bin": b"1"}}
+
+    found = _first(make(**told), make(metrics=OTHER, left_out=("out.bin",), **told))
+
+    assert "nothing that is recorded has changed" in found.sentence
