@@ -127,15 +127,25 @@ def random_in_threads(module: Module, project: Project) -> Iterator[Finding]:
     drawing = _functions_that_draw(module)
     for call, name in module.calls:
         target = _thread_target(module, call, name)
-        if isinstance(target, ast.Name) and target.id in drawing:
+        drawer = None if target is None else _drawer(module, target, drawing)
+        if drawer is not None:
             yield at(
                 module,
                 call,
                 "thread-random",
-                f"threads run {target.id}, which draws from a global generator: which "
+                f"threads run {drawer}, which draws from a global generator: which "
                 "thread gets which number depends on their timing",
                 "give each task a generator of its own: numpy.random.default_rng(number)",
             )
+
+
+def _drawer(module: Module, target: ast.expr, drawing: set[str]) -> str | None:
+    """Return what a thread runs if that draws: a function from here, or a library's own."""
+    if isinstance(target, ast.Name) and target.id in drawing:
+        return target.id
+    name = module.resolve(target) or ""
+    is_draw = _GLOBAL_DRAWS.fullmatch(name) and not name.endswith((".seed", "state"))
+    return name if is_draw else None
 
 
 def _functions_that_draw(module: Module) -> set[str]:
@@ -154,10 +164,12 @@ def _thread_target(module: Module, call: ast.Call, name: str) -> ast.expr | None
     if name == "threading.Thread":
         return keyword(call, "target") or argument(call, 1)
     match call.func:
-        case ast.Attribute(value=ast.Name(id=pool) as owner, attr=method) if method in {
+        case ast.Attribute(value=owner, attr=method) if method in {
             *("submit", "map", "apply_async", "starmap", "imap", "imap_unordered"),
         }:
-            made = list(sources(module, owner, pool))
+            made = [owner]
+            if isinstance(owner, ast.Name):
+                made = list(sources(module, owner, owner.id))
             names = [
                 module.resolve(each.func) or ""
                 for each in made

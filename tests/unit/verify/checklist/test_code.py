@@ -211,6 +211,21 @@ BAD = [
         "import numpy as np\nimport threading\ndef draw():\n    np.random.normal()\n",
         "threading.Thread(target=draw).start()",
     ),
+    (
+        "thread-random",
+        "import random\nfrom concurrent.futures import ThreadPoolExecutor",
+        "ThreadPoolExecutor().submit(random.random)",
+    ),
+    (
+        "thread-random",
+        "import numpy as np\nfrom concurrent.futures import ThreadPoolExecutor",
+        "with ThreadPoolExecutor() as pool:\n    C = list(pool.map(np.random.rand, [1]))",
+    ),
+    (
+        "thread-random",
+        "import threading\nfrom random import gauss",
+        "threading.Thread(target=gauss, args=(0, 1)).start()",
+    ),
     ("unseeded-library", "import cupy", "cupy.random.normal()"),
     (
         "unseeded-library",
