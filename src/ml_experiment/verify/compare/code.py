@@ -134,9 +134,22 @@ def _is_of_package(path: str, old: Evidence, new: Evidence) -> bool:
 
 def is_code_changed(old: Evidence, new: Evidence) -> bool:
     """Return whether a file differs that one of the runs has used."""
+    return bool(_changed_files(old, new))
+
+
+def are_only_defaults_changed(old: Evidence, new: Evidence, names: set[str]) -> bool:
+    """Return whether the code differs in the defaults of parameters of some names only."""
+    changed = _changed_files(old, new)
+    return bool(changed) and all(
+        same_program(*(read_source(side, path) for side in (old, new)), aside=names)
+        for path in changed
+    )
+
+
+def _changed_files(old: Evidence, new: Evidence) -> list[str]:
     before, after = _sources(old), _sources(new)
     used = used_files(old) | used_files(new)
-    return any(before.get(path) != after.get(path) for path in used)
+    return [path for path in used if before.get(path) != after.get(path)]
 
 
 def _how(path: str, before: dict[str, str], after: dict[str, str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_experiment.record.wording import counted
 from ml_experiment.verify.compare.answer import Cause, Row, State, first_of
+from ml_experiment.verify.compare.code import are_only_defaults_changed
 
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ _HARMLESS = frozenset(
     }
 )  # fmt: skip
 _PARAM, _CONFIG, _DATA, _LOADED, _SPLIT, _DEFAULT = 91, 90, 92, 46, 45, 47
+_ONLY_DEFAULT = 88.5  # above the file that it is in
 _PACKAGED = 74
 _ARGUMENTS, _READ_BY_ONE, _FOLLOWING = 89, 87, 44
 _SITES = ("/site-packages/", "/dist-packages/")
@@ -35,7 +37,7 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
     changes = list(_changes(old.params, new.params)) if both else []
     given = [side.config.get("params") or {} for side in (old, new)]
     # One that nobody gave is a default, and moves when the code does.
-    weight = _DEFAULT if _equal(*given) else _PARAM
+    weight = _default_weight(old, new) if _equal(*given) else _PARAM
     causes = [
         Cause(
             aspect="parameters",
@@ -72,6 +74,17 @@ def compare_params(old: Evidence, new: Evidence) -> tuple[Row, list[Cause]]:
         ),
         causes,
     )
+
+
+def _default_weight(old: Evidence, new: Evidence) -> float:
+    """Return how likely a default is the cause: most, if it is all that was edited."""
+    names = {
+        name
+        for name in old.params.keys() & new.params.keys()
+        if not _equal(old.params[name], new.params[name])
+    }
+    only = bool(names) and are_only_defaults_changed(old, new, names)
+    return _ONLY_DEFAULT if only else _DEFAULT
 
 
 def _words(side: Evidence) -> list[str]:

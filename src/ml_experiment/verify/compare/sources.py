@@ -11,6 +11,8 @@ from ml_experiment.record.directory import RunDirectory
 
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ml_experiment.verify.compare.evidence import Evidence
 
 _LARGEST = 2_000_000  # bytes
@@ -36,14 +38,40 @@ def read_source(side: Evidence, path: str) -> str | None:
         return None
 
 
-def same_program(old: str | None, new: str | None) -> bool:
-    """Return whether two texts are the same program: but for comments and layout."""
+def same_program(
+    old: str | None, new: str | None, *, aside: Collection[str] = ()
+) -> bool:
+    """Return whether two texts are the same program: but for comments and layout.
+
+    Args:
+        old: The first.
+        new: The second.
+        aside: Names of parameters whose defaults do not count.
+    """
     if old is None or new is None:
         return False
     try:
-        return ast.dump(ast.parse(old)) == ast.dump(ast.parse(new))
+        trees = ast.parse(old), ast.parse(new)
+        for tree in trees:
+            _drop_defaults(tree, aside)
+        return ast.dump(trees[0]) == ast.dump(trees[1])
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+
+
+def _drop_defaults(tree: ast.Module, names: Collection[str]) -> None:
+    """Replace the defaults of parameters of these names by nothing in particular."""
+    for node in ast.walk(tree) if names else ():
+        if not isinstance(node, ast.arguments):
+            continue
+        positional = [*node.posonlyargs, *node.args]
+        first = len(positional) - len(node.defaults)
+        for number, each in enumerate(positional[first:]):
+            if each.arg in names:
+                node.defaults[number] = ast.Constant(None)
+        for number, each in enumerate(node.kwonlyargs):
+            if each.arg in names and node.kw_defaults[number] is not None:
+                node.kw_defaults[number] = ast.Constant(None)
 
 
 def uses_sets(side: Evidence, paths: set[str]) -> bool:

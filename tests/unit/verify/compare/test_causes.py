@@ -356,3 +356,26 @@ def test_what_a_run_gave_is_not_taken_for_its_cause(make: Make) -> None:
     found = _first(make(**told), make(metrics=OTHER, left_out=("out.bin",), **told))
 
     assert "nothing that is recorded has changed" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [("", "parameter depth was 3 and is 4"), ("x = 1\n", "train.py has changed")],
+)
+def test_default_is_named_if_it_is_all_that_was_edited(
+    make: Make, more: str, words: str
+) -> None:
+    """It says more than that its file has changed, unless something else has."""
+    script = "def main(depth={}, *, rate=0.1): ...\n"
+
+    found = compare_runs(
+        make(code={"train.py": script.format(3)}, params={"depth": 3, "rate": 0.1}),
+        make(
+            code={"train.py": script.format(4) + more},
+            params={"depth": 4, "rate": 0.1},
+            metrics=OTHER,
+        ),
+    )
+
+    assert found.causes[0].sentence == words
+    assert len(found.causes) == 2
