@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from pathlib import Path
@@ -17,6 +18,7 @@ from ml_experiment.capture.selection import (
     is_source,
     walk,
 )
+from ml_experiment.capture.times import written_since
 from ml_experiment.record.masking import MASK
 
 
@@ -56,12 +58,18 @@ class Collector:
     Args:
         secrets: Texts that are masked in what is collected.
         replacements: Content to take instead of a file's own, by path.
+        began: When the run began, in seconds since the epoch: what was written after that
+            is the run's own if it is neither tracked nor imported; infinity to take all as it is.
     """
 
     def __init__(
-        self, secrets: Collection[str], replacements: Mapping[Path, bytes]
+        self,
+        secrets: Collection[str],
+        replacements: Mapping[Path, bytes],
+        began: float = math.inf,
     ) -> None:
         self.replacements = replacements
+        self._began = began
         self.files: dict[str, dict[str, object]] = {}
         self.left_out: list[dict[str, str]] = []
         self._secrets = [secret.encode() for secret in secrets]
@@ -128,12 +136,24 @@ class Collector:
             status = path.stat()
             reason = self._objection(name, status, tracked=tracked, wanted=wanted)
             data = b"" if reason else path.read_bytes()
+            # Looked at after reading: it may have been written meanwhile.
+            own = not (wanted or tracked) and self.is_made_by_run(path)
+            if reason is None and own:
+                reason = "written while the run went on"
         except OSError as error:
             reason, data, status = f"cannot be read: {error.strerror}", b"", None
         if reason is not None or status is None:
             self.leave_out(name, str(reason))
             return
         self._keep(name, path, data, executable=bool(status.st_mode & stat.S_IXUSR))
+
+    def is_made_by_run(self, path: Path) -> bool:
+        """Return whether a file was written since the run began.
+
+        Raises:
+            OSError: It cannot be asked.
+        """
+        return written_since(path.stat().st_mtime_ns, self._began)
 
     def _objection(
         self, name: str, status: os.stat_result, *, tracked: bool, wanted: bool

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ml_experiment.capture.data_paths import PathFilter
 from ml_experiment.capture.packages import owner_of
+from ml_experiment.capture.times import written_since
 from ml_experiment.record.directory import write_atomically
 
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LISTED = 1000
 _SITE_MARKS = ("/site-packages/", "/dist-packages/")
-_NANOSECONDS = 1_000_000_000
 
 
 @dataclass
@@ -102,7 +102,7 @@ class DataFiles:
         self._files: dict[str, DataFile] = {}
         self._states: dict[str, _State] = {}
         self._unmatched: list[str] = []
-        self._began_ns = int(began * _NANOSECONDS)
+        self._began = began
         self._made: set[str] = set()
         self.changed = True
 
@@ -121,12 +121,8 @@ class DataFiles:
         self.changed = True
 
     def _is_made(self, path: str, state: _State, read: float) -> bool:
-        """Return whether a file was written between the run's beginning and its reading.
-
-        A time that lies in the future is one of another clock, and says nothing.
-        """
-        latest = int((read + 1) * _NANOSECONDS)
-        during = self._began_ns < state.mtime_ns <= latest
+        """Return whether a file was written between the run's beginning and its reading."""
+        during = written_since(state.mtime_ns, self._began, read)
         return during and not PathFilter.is_download(path)
 
     def add_declared(self) -> None:

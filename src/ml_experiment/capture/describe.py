@@ -195,6 +195,7 @@ def _project(run: RunDirectory, manifest: Document) -> Project:
         run_home=run.path.parent.parent,
         root=None if root is None else Path(str(root)),
         began=float(str(manifest.get("created") or time.time())),
+        resumed=run.part("source").exists(),
     )
 
 

@@ -7,6 +7,7 @@ in the working tree, and below ``OUTSIDE`` what was imported from elsewhere.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +56,7 @@ class Project:
         run_home: The folder of all run directories; never a part of the source.
         root: Top folder of the project, where that is known; to be found if ``None``.
         began: When the run began, in seconds since the epoch.
+        resumed: It goes on after an interruption, and its files may have been edited since.
     """
 
     script: Path
@@ -62,7 +64,8 @@ class Project:
     config_file: Path | None
     run_home: Path
     root: Path | None = None
-    began: float = 0.0
+    began: float = math.inf
+    resumed: bool = False
 
 
 @dataclass
@@ -92,6 +95,7 @@ class SourceRecorder:
         self._collector = Collector(
             secrets={text for text in known_secrets(environ) if _is_unmistakable(text)},
             replacements=self._masked_config(),
+            began=math.inf if project.resumed else project.began,
         )
         self._root = self._script.parent
         self._tree: GitTree | None = None

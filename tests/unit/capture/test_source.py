@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -47,11 +48,12 @@ class Recorded:
         environ: Mapping[str, str] | None = None,
         config: Path | None = None,
         masked_config: str | None = None,
+        **known: Any,
     ) -> None:
         self.run = RunDirectory.create(cwd / ".ml_experiment")
         if config is not None and masked_config is not None:
             (self.run.submitted / config.name).write_text(masked_config)
-        project = Project(script, cwd, config, self.run.path.parent.parent)
+        project = Project(script, cwd, config, self.run.path.parent.parent, **known)
         self.recorder = SourceRecorder(self.run, project, environ or {})
         self.part: Any = self.recorder.capture()
 
@@ -463,6 +465,45 @@ def test_a_script_that_git_ignores_is_archived_all_the_same(
     recorded = Recorded(script, repository.path)
 
     assert "scratch/try.py" in recorded.names
+
+
+def _written(path: Path, when: float, text: str = "1\n") -> Path:
+    _write(path, text)
+    os.utime(path, (when, when))
+    return path
+
+
+@pytest.mark.parametrize("in_git", [True, False], ids=["git", "folder"])
+def test_what_the_run_has_written_itself_is_none_of_its_source(
+    repository: Repository, *, in_git: bool
+) -> None:
+    """A restored project in which it lay would go on from where the run ended."""
+    folder = repository.path if in_git else repository.path.parent / "plain"
+    began = time.time() - 100
+    script = _written(folder / "train.py", began + 1)
+    local = _written(folder / "local.py", began + 1)
+    _written(folder / "just_before.txt", began - 0.004)
+    _written(folder / "ck" / "last.json", began + 0.004)
+    _written(folder / "logs" / "version_0" / "hparams.yaml", began + 50)
+    _written(folder / "another_clock.txt", began + 10_000)
+
+    recorded = Recorded(script, folder, began=began)
+
+    assert recorded.names == {"train.py", "just_before.txt", "another_clock.txt"}
+    assert recorded.reason("ck/last.json") == "written while the run went on"
+    recorded.add(local=local)
+    assert "local.py" in recorded.names
+
+
+def test_a_run_that_is_resumed_takes_what_was_edited_since(tmp_path: Path) -> None:
+    """Its beginning is long ago, and its user may have mended something."""
+    began = time.time() - 100
+    script = _written(tmp_path / "train.py", began - 1)
+    _written(tmp_path / "params.yaml", began + 50)
+
+    recorded = Recorded(script, tmp_path, began=began, resumed=True)
+
+    assert recorded.names == {"train.py", "params.yaml"}
 
 
 def test_a_pointer_of_large_file_storage_is_noted(repository: Repository) -> None:
