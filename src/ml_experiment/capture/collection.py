@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_experiment.capture.archive import Entry
+from ml_experiment.capture.git import read_committed
 from ml_experiment.capture.selection import (
     LARGEST_ARCHIVE,
     LARGEST_FILE,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _LARGEST_POINTER = 1024
+_OWN = "written while the run went on"
 
 
 def located(path: Path) -> Path:
@@ -56,10 +59,11 @@ class Collector:
     """Reads files as they are now.
 
     Args:
-        secrets: Texts that are masked in what is collected.
+        secrets: Texts that are masked in what is collected, if they are unmistakable.
         replacements: Content to take instead of a file's own, by path.
         began: When the run began, in seconds since the epoch: what was written after that
-            is the run's own if it is neither tracked nor imported; infinity to take all as it is.
+            is the run's own, and of a tracked file the commit has what the run began with;
+            infinity to take all as it is.
     """
 
     def __init__(
@@ -72,7 +76,8 @@ class Collector:
         self._began = began
         self.files: dict[str, dict[str, object]] = {}
         self.left_out: list[dict[str, str]] = []
-        self._secrets = [secret.encode() for secret in secrets]
+        self.from_commit: list[str] = []
+        self._secrets = [text.encode() for text in secrets if _is_unmistakable(text)]
         self._entries: dict[str, Entry] = {}
         self._total = 0
 
@@ -137,9 +142,14 @@ class Collector:
             reason = self._objection(name, status, tracked=tracked, wanted=wanted)
             data = b"" if reason else path.read_bytes()
             # Looked at after reading: it may have been written meanwhile.
-            own = not (wanted or tracked) and self.is_made_by_run(path)
-            if reason is None and own:
-                reason = "written while the run went on"
+            if (
+                reason is None
+                and not wanted
+                and self.is_made_by_run(path, tracked=tracked)
+            ):
+                earlier = self._committed(name, path) if tracked else None
+                data = earlier or b""
+                reason = _OWN if earlier is None else None
         except OSError as error:
             reason, data, status = f"cannot be read: {error.strerror}", b"", None
         if reason is not None or status is None:
@@ -147,13 +157,43 @@ class Collector:
             return
         self._keep(name, path, data, executable=bool(status.st_mode & stat.S_IXUSR))
 
-    def is_made_by_run(self, path: Path) -> bool:
-        """Return whether a file was written since the run began.
+    def _committed(self, name: str, path: Path) -> bytes | None:
+        """Return what a file held before the run wrote it; ``None`` if nobody knows."""
+        earlier = read_committed(path)
+        if earlier is not None:
+            self.from_commit.append(name)
+        return earlier
+
+    def is_made_by_run(self, path: Path, *, tracked: bool) -> bool:
+        """Return whether a file was written since the run began, and not by its user.
+
+        Somebody may well go on with tracked code, which may be imported as it is now.
+
+        Args:
+            path: The file.
+            tracked: It is under version control.
 
         Raises:
             OSError: It cannot be asked.
         """
+        if tracked and path.suffix == ".py":
+            return False
         return written_since(path.stat().st_mtime_ns, self._began)
+
+    def written_of(self, root: Path, names: Iterable[str]) -> list[str]:
+        """Return those of some tracked files that were written since the run began.
+
+        Args:
+            root: Top folder of the project.
+            names: Paths from there.
+        """
+        found = []
+        for name in names:
+            path = root / name
+            with contextlib.suppress(OSError):
+                if path.is_file() and self.is_made_by_run(path, tracked=True):
+                    found.append(name)
+        return found
 
     def _objection(
         self, name: str, status: os.stat_result, *, tracked: bool, wanted: bool
@@ -196,3 +236,9 @@ class Collector:
         for secret in self._secrets:
             data = data.replace(secret, MASK.encode())
         return data
+
+
+def _is_unmistakable(secret: str) -> bool:
+    """Return whether a secret is found in code only where it is meant."""
+    mixed = any(c.isdigit() for c in secret) and any(c.isalpha() for c in secret)
+    return len(secret) >= (8 if mixed else 16)

@@ -71,6 +71,11 @@ class _State:
     mtime_ns: int
 
 
+def _state_of(path: str | Path) -> _State:
+    status = os.stat(path)  # noqa: PTH116 - mostly a path as text
+    return _State(status.st_size, status.st_mtime_ns)
+
+
 class DataFiles:
     """Collects the data files of a run and digests them.
 
@@ -133,9 +138,7 @@ class DataFiles:
             for path in self._matches(pattern):
                 matched = True
                 if path not in self._files:
-                    status = os.stat(path)  # noqa: PTH116 - a path as text
-                    state = _State(status.st_size, status.st_mtime_ns)
-                    self._add(path, state, "declared")
+                    self._add(path, _state_of(path), "declared")
                     self.changed = True
             if not matched:
                 self._unmatched.append(pattern)
@@ -145,17 +148,16 @@ class DataFiles:
         self.add_declared()
         for path, file in self._files.items():
             try:
-                status = os.stat(path)  # noqa: PTH116
+                state = _state_of(path)
             except OSError:
                 continue  # gone by now, but it was digested when it was read
-            state = _State(status.st_size, status.st_mtime_ns)
             file.changed_since_read |= state != self._states[path]
         self.changed = True
 
     def _add(
         self, path: str, state: _State, source: Literal["opened", "declared"]
     ) -> None:
-        digest, reason = self._digest(Path(path))
+        digest, reason = self._digest(Path(path), state)
         file = DataFile(
             path=path,
             relative=self._relative(path),
@@ -168,9 +170,14 @@ class DataFiles:
         self._files[path] = file
         self._states[path] = state
 
-    def _digest(self, path: Path) -> tuple[str | None, str | None]:
+    def _digest(self, path: Path, state: _State) -> tuple[str | None, str | None]:
+        """Return the digest of a file as it was read, or the reason why there is none."""
         try:
-            return self._cache.digest(path), None
+            if _state_of(path) == state:
+                digest = self._cache.digest(path)
+                if _state_of(path) == state:
+                    return digest, None
+            return None, "overwritten by the run before it could be digested"
         except FileNotFoundError:
             return None, "gone before it could be digested"
         except OSError as error:

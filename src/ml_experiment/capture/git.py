@@ -54,6 +54,15 @@ class GitTree:
     document: dict[str, object] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
 
+    def set_changed(self, paths: list[str]) -> None:
+        """Let these be the paths that differ from the commit."""
+        self.changed = paths
+        self.document |= {
+            "dirty": bool(paths),
+            "changed": paths[:_LISTED],
+            "changed_count": len(paths),
+        }
+
 
 def _environment() -> dict[str, str]:
     environment = {
@@ -155,11 +164,9 @@ def read_tree(top: Path, *, list_untracked: bool = True) -> GitTree:
         "remote_name": name,
         "upstream": upstream,
         "pushed": _is_pushed(top) if commit and name else False,
-        "dirty": bool(tree.changed),
-        "changed": tree.changed[:_LISTED],
-        "changed_count": len(tree.changed),
         "untracked_count": len(tree.untracked) if list_untracked else None,
     }
+    tree.set_changed(tree.changed)
     if modules:
         tree.document["submodules"] = modules
     return tree
@@ -279,6 +286,22 @@ def read_changes(
             whole = form == "--binary"
             return patch, None if whole else "changes of binary files are too large"
     return b"", f"the changes are larger than {_LARGEST_DIFF // 1_000_000} MB"
+
+
+def read_committed(path: Path) -> bytes | None:
+    """Return a tracked file as the commit has it, as it would be checked out.
+
+    Args:
+        path: The file; what a link leads to is returned for a link.
+
+    Returns:
+        Its content; ``None`` if there is none, or git cannot tell.
+    """
+    place = Path(os.path.realpath(path))
+    try:  # asked from its folder, which may be in a submodule
+        return _ask(place.parent, "cat-file", "--filters", f"HEAD:./{place.name}")
+    except GitMissingError:
+        return None
 
 
 def _diff_command(form: str, base: str) -> Sequence[str]:

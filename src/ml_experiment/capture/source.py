@@ -93,7 +93,7 @@ class SourceRecorder:
         self._cwd = Path(os.path.realpath(project.cwd))
         self._run_home = os.path.realpath(project.run_home)
         self._collector = Collector(
-            secrets={text for text in known_secrets(environ) if _is_unmistakable(text)},
+            secrets=known_secrets(environ),
             replacements=self._masked_config(),
             began=math.inf if project.resumed else project.began,
         )
@@ -262,7 +262,17 @@ class SourceRecorder:
             return False
         return not is_in_skipped_folder(name)
 
+    def _forget_own_changes(self, tree: GitTree) -> list[str]:
+        """Let what the run has written count as unchanged; return its paths."""
+        own = self._collector.written_of(tree.top, tree.changed)
+        written = {*self._collector.from_commit, *own}
+        tree.set_changed([path for path in tree.changed if path not in written])
+        if written:
+            tree.document["overwritten"] = sorted(written)[:_LISTED]
+        return sorted(written)
+
     def _write_changes(self, tree: GitTree) -> None:
+        own = self._forget_own_changes(tree)
         if not tree.changed:
             return
         replaced = {self._name(path) for path in self._collector.replacements}
@@ -270,7 +280,7 @@ class SourceRecorder:
         for path in hidden:
             self._collector.leave_out(path, "its changes may hold secrets", once=True)
         try:
-            patch, reason = read_changes(tree, hidden)
+            patch, reason = read_changes(tree, [*hidden, *own])
         except GitMissingError as error:
             self._changes = {"missing": str(error)}
             return
@@ -359,9 +369,3 @@ class SourceRecorder:
             return relative
         near = levels <= _NEAR and levels < len(self._root.parents)
         return relative if near else None
-
-
-def _is_unmistakable(secret: str) -> bool:
-    """Return whether a secret is found in code only where it is meant."""
-    mixed = any(c.isdigit() for c in secret) and any(c.isalpha() for c in secret)
-    return len(secret) >= (8 if mixed else 16)

@@ -8,6 +8,8 @@ import os
 import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from ml_experiment.capture.data_part import LISTED, DataFiles
 from ml_experiment.capture.digests import DigestCache
 
@@ -145,6 +147,45 @@ def test_a_file_that_changed_after_it_was_read_says_so(tmp_path: Path) -> None:
     [item] = _part(files, tmp_path)["files"]
     assert item["changed_since_read"]
     assert item["sha256"] == hashlib.sha256(b"1,2\n").hexdigest()
+
+
+@pytest.mark.parametrize("later", ["2\n", "1,2\n"], ids=["size", "time"])
+def test_a_file_that_was_overwritten_at_once_has_no_digest(
+    tmp_path: Path, later: str
+) -> None:
+    """It would be that of another content than the one that was read."""
+    path = _write(tmp_path / "state.txt")
+    event = _event(path)
+    _write(path, later)
+    os.utime(path, (time.time() + 5, time.time() + 5))
+    files = _files(tmp_path)
+
+    files.add_opened(event)
+    files.finish()
+
+    [item] = _part(files, tmp_path)["files"]
+    assert item["size"] == event["size"]
+    assert item["sha256"] is None
+    assert item["reason"] == "overwritten by the run before it could be digested"
+    assert item["changed_since_read"]
+
+
+def test_a_file_that_is_overwritten_while_it_is_digested_has_no_digest(
+    tmp_path: Path,
+) -> None:
+    """Nobody knows of which content the digest is."""
+    path = _write(tmp_path / "state.txt")
+
+    class Slow(DigestCache):
+        def digest(self, path: Path) -> str:
+            _write(path, "another\n")
+            return super().digest(path)
+
+    files = DataFiles(tmp_path, [], Slow(None), began=time.time() + 10)
+    files.add_opened(_event(path))
+
+    [item] = _part(files, tmp_path)["files"]
+    assert item["sha256"] is None
 
 
 def test_a_file_that_vanished_has_a_reason_instead_of_a_digest(tmp_path: Path) -> None:

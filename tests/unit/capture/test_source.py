@@ -495,6 +495,53 @@ def test_what_the_run_has_written_itself_is_none_of_its_source(
     assert "local.py" in recorded.names
 
 
+def test_a_tracked_file_that_the_run_overwrites_is_taken_from_the_commit(
+    repository: Repository,
+) -> None:
+    """It held what the run began with, as far as anybody knows."""
+    began = time.time() - 100
+    folder = repository.path
+    repository.write("deep/table.csv", "1\n")
+    repository.commit(state__txt="1\n", train__py="1\n", lib__py="1\n", mine__txt="1\n")
+    _written(folder / "state.txt", began + 1, "2\n")
+    _written(folder / "deep" / "table.csv", began + 1, "2\n")
+    _written(folder / "lib.py", began + 1, "2\n")
+    _written(folder / "mine.txt", began - 1, "2\n")
+    repository.write("staged.txt", "1\n")
+    repository.git("add", "staged.txt")
+
+    recorded = Recorded(folder / "train.py", folder, began=began)
+
+    texts = {name: recorded.text(name) for name in recorded.names}
+    assert texts == {
+        "train.py": "1\n",
+        "state.txt": "1\n",
+        "deep/table.csv": "1\n",
+        "lib.py": "2\n",  # it may be imported, as it is now
+        "mine.txt": "2\n",
+    }
+    git = recorded.part["git"]
+    assert git["changed"] == ["lib.py", "mine.txt"]
+    assert git["overwritten"] == ["deep/table.csv", "staged.txt", "state.txt"]
+    patch = recorded.run.source_changes.read_text()
+    assert "mine.txt" in patch
+    assert "state.txt" not in patch
+    assert recorded.reason("staged.txt") == "written while the run went on"
+
+
+def test_a_tree_that_only_the_run_has_changed_is_clean(repository: Repository) -> None:
+    """Its user had committed everything."""
+    began = time.time() - 100
+    repository.commit(train__py="1\n", state__txt="1\n")
+    for name, moment in (("train.py", began - 1), ("state.txt", began + 1)):
+        _written(repository.path / name, moment, "1\n" if moment < began else "2\n")
+
+    recorded = Recorded(repository.path / "train.py", repository.path, began=began)
+
+    assert not recorded.part["git"]["dirty"]
+    assert not recorded.run.source_changes.exists()
+
+
 def test_a_run_that_is_resumed_takes_what_was_edited_since(tmp_path: Path) -> None:
     """Its beginning is long ago, and its user may have mended something."""
     began = time.time() - 100
