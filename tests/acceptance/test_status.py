@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -296,3 +297,33 @@ def test_failed_run_leaves_nothing_when_asked(folder: Folder) -> None:
     assert folder.run_directories() == []
     runs = folder.mlflow_runs("Gone")
     assert [run for run in runs if run.info.lifecycle_stage == "active"] == []
+
+
+def test_a_message_that_is_no_text_can_be_shown(folder: Folder) -> None:
+    """Half a surrogate pair cannot be encoded; it is shown by its number."""
+    folder.write("odd.py", _script("raise RuntimeError('\\ud800 ü\\x00')"))
+
+    failed = folder.command("odd.py")
+    run = folder.run_directories()[0].name
+    shown, as_json = folder.command("show"), folder.command("show", "--json")
+    again = folder.command("reproduce", run)
+
+    assert failed.returncode == 1
+    assert "RuntimeError: \\ud800 ü" in failed.stderr
+    assert shown.returncode == 0
+    assert "RuntimeError: \\ud800 ü" in shown.stdout
+    assert json.loads(as_json.stdout)["outcome"]["status"] == "FAILED"
+    assert again.returncode == 0, again.stderr
+    assert "identical: " in again.stdout
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "x"], ["train.py"], ["check"]])
+def test_a_folder_that_was_removed_is_told(folder: Folder, words: list[str]) -> None:
+    """Another window of the user's may have done that."""
+    go = "mkdir gone && cd gone && rmdir ../gone"
+    command = f"{go} && '{sys.executable}' -m ml_experiment {' '.join(words)}"
+
+    done = folder.run("sh", "-c", command, timeout_s=60)
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: the current folder is not there any more")
