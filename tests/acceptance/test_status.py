@@ -272,6 +272,54 @@ def test_a_damaged_run_hides_no_other(folder: Folder, name: str) -> None:
     assert json.loads((healthy / "published.json").read_text())["closed"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "told", "is_listed"),
+    [
+        ("journal.jsonl", None, "journal.jsonl: cannot be read", False),
+        ("journal.jsonl", '{"event": "metrics"}\n', "line 1 of", False),
+        ("outcome.json", '{"status": 1}', "outcome.json", False),
+        ("parts/source.json", '{"files": "x"}', "source.json cannot be used", True),
+    ],
+    ids=["folder", "event", "outcome", "part"],
+)
+def test_a_damaged_run_is_refused_by_name(
+    folder: Folder, name: str, content: str | None, told: str, *, is_listed: bool
+) -> None:
+    """No traceback, and nothing is run."""
+    folder.write("good.py", _script("return {'x': 1.0}"))
+    for _ in range(2):
+        folder.command("good.py")
+    damaged, healthy = folder.run_directories()
+    (damaged / name).unlink()
+    if content is None:
+        (damaged / name).mkdir()
+    else:
+        (damaged / name).write_text(content)
+    (damaged / "record.json").unlink()
+
+    listed = folder.command("list")
+    refused = [
+        folder.command("reproduce", damaged.name),
+        folder.command("diff", damaged.name, healthy.name),
+        folder.command("export", damaged.name),
+    ]
+    others = [
+        folder.command("show", damaged.name),
+        folder.command("restore", damaged.name, "restored"),
+        folder.command("sync"),
+    ]
+
+    assert listed.returncode == 0
+    assert healthy.name in listed.stdout
+    assert (damaged.name in listed.stdout) == is_listed
+    for done in refused:
+        assert done.returncode == 1
+        assert told in done.stderr
+    for done in [*refused, *others]:
+        assert "Traceback" not in done.stderr
+    assert len(folder.run_directories()) == 2
+
+
 def test_sync_leaves_a_live_run_alone(folder: Folder) -> None:
     """A run that goes on is not touched."""
     command, job = _started_long_run(folder)

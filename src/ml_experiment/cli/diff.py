@@ -6,7 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-from ml_experiment.cli.lookup import find_run
+from ml_experiment.cli.lookup import find_run, sound
 from ml_experiment.errors import ConfigError, RunNotFoundError
 
 
@@ -37,6 +37,7 @@ def diff_runs(first: str, second: str, *, rtol: float, as_json: bool) -> int:
     Raises:
         ConfigError: The tolerance is out of range.
         RunNotFoundError: There is no such run.
+        RecordError: One is damaged.
     """
     from ml_experiment.verify.compare import Verdict, compare_runs
 
@@ -44,7 +45,7 @@ def diff_runs(first: str, second: str, *, rtol: float, as_json: bool) -> int:
         raise ConfigError(
             f"got {rtol}; from 0 to less than 1 is allowed", source="--rtol"
         )
-    old, new = find_run_or_trial(first), find_run_or_trial(second)
+    old, new = (sound(find_run_or_trial(name)) for name in (first, second))
     comparison = compare_runs(old, new, rtol=rtol)
     if as_json:
         document = comparison.to_document() | {"changes": _changes(old, new)}

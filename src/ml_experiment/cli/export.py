@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml_experiment.cli.lookup import find_run
+from ml_experiment.cli.lookup import find_run, sound
 from ml_experiment.cli.text import size
 from ml_experiment.config.environment import load_environment
 from ml_experiment.errors import CrateError
@@ -43,9 +43,10 @@ def export(
 
     Raises:
         RunNotFoundError: There is no such run.
+        RecordError: The run is damaged.
         CrateError: The run cannot be exported, or the file is there already.
     """
-    run = find_run(name)
+    run = sound(find_run(name))
     if checklist is not None:
         _answer(run, checklist, output, force=force)
         return

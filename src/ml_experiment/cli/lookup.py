@@ -47,6 +47,18 @@ def find_run(name: str | None) -> RunDirectory:
     raise RunNotFoundError(f"no run '{name}'; {unknown_name(name, recent)}")
 
 
+def sound(run: RunDirectory) -> RunDirectory:
+    """Return a run whose documents are such as a run writes.
+
+    Raises:
+        RecordError: One is damaged.
+    """
+    from ml_experiment.verify.crate.documents import check_directory
+
+    check_directory(run)
+    return run
+
+
 def _mlflow_id(run: RunDirectory) -> str | None:
     try:
         published = read_json(run.published) or {}

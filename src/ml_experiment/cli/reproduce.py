@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.cli.lookup import find_run
+from ml_experiment.cli.lookup import find_run, sound
 from ml_experiment.config.environment import load_environment
 from ml_experiment.errors import ConfigError, NotReproducibleError, RunNotFoundError
 from ml_experiment.record.directory import RunDirectory, read_json
@@ -149,7 +149,7 @@ def _subject(
         return _chosen(run, trial, data=crate_data(top / "crate"))
     refuse_unpacked(path)
     try:
-        return _chosen(find_run(name), trial)
+        return _chosen(sound(find_run(name)), trial)
     except RunNotFoundError:
         reference = _TRIAL.fullmatch(name)
         if reference is not None:

@@ -7,12 +7,14 @@ import shlex
 from pathlib import Path
 
 from ml_experiment.cli.lookup import find_run
+from ml_experiment.verify.crate.documents import check_part
 from ml_experiment.verify.restore import restore_source
 
 
 def restore_run(name: str, directory: str) -> None:
     """Restore the code of the run and say how to run it."""
     run = find_run(name)
+    check_part(run, "source")
     tree = restore_source(run, Path(directory))
     print(f"restored {run.run_id} into {tree.root}")
     print(f"  cd {shlex.quote(str(tree.cwd))}")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml_experiment.cli.lookup import find_run, runs_here
+from ml_experiment.cli.lookup import find_run, runs_here, sound
 from ml_experiment.cli.text import duration, last_metrics, shown_metrics
 from ml_experiment.config.environment import load_environment
 from ml_experiment.errors import RecordError, RunNotFoundError
@@ -71,7 +71,11 @@ def _record(run: RunDirectory) -> Record:
     status, reason = _open_status(run)
     # A run that is still open has no outcome; its record says so instead of guessing.
     open_outcome = Outcome(status="KILLED", reason=reason, ended=time.time())
-    record = build_record(run, open_outcome)
+    try:
+        record = build_record(run, open_outcome)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        sound(run)  # says what is damaged
+        raise RecordError(f"{run.path}: its record is damaged: {error!r}") from error
     return record.model_copy(
         update={"outcome": record.outcome | {"status": status, "ended": None}}
     )

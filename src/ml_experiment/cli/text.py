@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ml_experiment.errors import RecordError
 from ml_experiment.record.journal import read_journal
 
 
 if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
+    from ml_experiment.record.journal import Event
     from ml_experiment.record.outcome import Outcome
 
 _SHOWN_METRICS = 4
@@ -37,10 +39,21 @@ def size(count: int) -> str:
 
 
 def last_metrics(run: RunDirectory) -> dict[str, float | str]:
-    """Return the last value of each metric."""
+    """Return the last value of each metric.
+
+    Raises:
+        RecordError: The journal is damaged.
+    """
+    try:
+        return _last_of(read_journal(run.journal))
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecordError(f"{run.journal}: an event of it is damaged") from error
+
+
+def _last_of(events: list[Event]) -> dict[str, float | str]:
     last: dict[str, float | str] = {}
     names: list[str] = []
-    for event in read_journal(run.journal):
+    for event in events:
         if event["event"] == "metrics":
             last |= event["metrics"]
         elif event["event"] == "group":
@@ -59,7 +72,7 @@ def shown_metrics(metrics: dict[str, float | str]) -> str:
 
 
 def _number(value: float | str) -> str:
-    return f"{value:.6g}" if isinstance(value, (int, float)) else value
+    return f"{value:.6g}" if isinstance(value, (int, float)) else str(value)
 
 
 def closing_line(run: RunDirectory, outcome: Outcome, seconds: float) -> str:

@@ -96,7 +96,7 @@ def read_json(path: Path) -> dict[str, object] | None:
     """Return the JSON object in ``path``, or ``None`` where there is no such file.
 
     Raises:
-        RecordError: The file is not a JSON object.
+        RecordError: The file is not a JSON object, or cannot be read.
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8", errors="surrogatepass"))
@@ -104,6 +104,10 @@ def read_json(path: Path) -> dict[str, object] | None:
         return None
     except (ValueError, RecursionError) as error:
         raise RecordError(f"{path}: not JSON: {error}") from error
+    except OSError as error:
+        raise RecordError(
+            f"{path}: cannot be read: {error.strerror or error}"
+        ) from error
     if not isinstance(value, dict):
         raise RecordError(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value

@@ -36,6 +36,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any
 
+from ml_experiment.errors import RecordError
+
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,13 +118,21 @@ class JournalReader:
         self.offset = offset
 
     def read(self) -> Iterator[Event]:
-        """Yield the events that were completed since the last call."""
+        """Yield the events that were completed since the last call.
+
+        Raises:
+            RecordError: There is something else than a file that can be read.
+        """
         try:
             with self._path.open("rb") as file:
                 file.seek(self.offset)
                 data = file.read()
         except FileNotFoundError:
             return
+        except OSError as error:
+            raise RecordError(
+                f"{self._path}: cannot be read: {error.strerror or error}"
+            ) from error
         whole = data[: data.rfind(b"\n") + 1]
         for line in whole.splitlines(keepends=True):
             self.offset += len(line)
@@ -130,7 +140,7 @@ class JournalReader:
                 event = json.loads(line)
             except (ValueError, RecursionError):
                 continue  # a line torn by a full disk; the ones after it still count
-            if isinstance(event, dict):
+            if isinstance(event, dict) and isinstance(event.get("event"), str):
                 yield event
 
 

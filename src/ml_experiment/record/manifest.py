@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json, write_json
+from ml_experiment.record.reading import from_document, refusal
 
 
 if TYPE_CHECKING:
     from ml_experiment.record.directory import RunDirectory
+
+_LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +83,15 @@ def read_manifest(run: RunDirectory) -> Manifest:
     """Read the manifest of a run, of this or a later release.
 
     Raises:
-        RecordError: The directory is not a run directory.
+        RecordError: The directory is not a run directory, or its manifest says something
+            else than one does.
     """
     document: dict[str, Any] | None = read_json(run.manifest)
     if document is None:
         raise RecordError(
             f"{run.path} is not a run directory: manifest.json is missing"
         )
-    known = {item.name for item in fields(Manifest)}
-    try:
-        return Manifest(**{key: document[key] for key in document.keys() & known})
-    except TypeError as error:
-        raise RecordError(f"{run.manifest}: {error}") from error
+    manifest = from_document(Manifest, document, run.manifest)
+    if not 0 <= manifest.seed <= _LARGEST_SEED:
+        raise refusal(run.manifest, "seed", manifest.seed, f"0 to {_LARGEST_SEED}")
+    return manifest

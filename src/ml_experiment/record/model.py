@@ -17,6 +17,8 @@ from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json, write_json
 from ml_experiment.record.journal import Event, read_journal
 from ml_experiment.record.manifest import Manifest, read_manifest
+from ml_experiment.record.outcome import Outcome
+from ml_experiment.record.reading import from_document
 from ml_experiment.record.wording import counted
 
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ml_experiment.record.directory import RunDirectory
-    from ml_experiment.record.outcome import Outcome
 
 _COMMON = frozenset({"event", "time"})
 
@@ -331,6 +332,12 @@ def parse_record(document: dict[str, object], origin: str) -> Record:
         got = document.get("schema_version")
         raise RecordError(f"{origin}: schema is {got!r}, this release reads {SCHEMA!r}")
     try:
-        return Record.model_validate(document)
+        record = Record.model_validate(document)
     except ValueError as error:
         raise RecordError(f"{origin}: not a record: {error}") from error
+    from_document(Manifest, record.run, f"{origin}: run")
+    from_document(Outcome, record.outcome, f"{origin}: outcome")
+    lacking = [name for name in ASPECTS if name not in record.aspects]
+    if lacking:
+        raise RecordError(f"{origin}: it lacks the aspects {', '.join(lacking)}")
+    return record

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from ml_experiment.errors import RecordError
 from ml_experiment.record.directory import read_json, write_json
+from ml_experiment.record.reading import from_document, refusal
 
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ def read_outcome(run: RunDirectory) -> Outcome | None:
     document: dict[str, Any] | None = read_json(run.outcome)
     if document is None:
         return None
-    known = {item.name for item in fields(Outcome)}
-    try:
-        return Outcome(**{key: document[key] for key in document.keys() & known})
-    except TypeError as error:
-        raise RecordError(f"{run.outcome}: {error}") from error
+    outcome = from_document(Outcome, document, run.outcome)
+    allowed = get_args(Status)
+    if outcome.status not in allowed:
+        raise refusal(run.outcome, "status", outcome.status, ", ".join(allowed))
+    return outcome
