@@ -607,3 +607,54 @@ def main(x=0.5, kind="a"):
     assert "no trial of" in said
     assert "trial 0 of" in said_of_one
     assert not elsewhere(folder).run_directories()
+
+
+_STOPPED = """\
+import os, time
+from ml_experiment import job
+
+@job
+def main():
+    if os.path.exists({mark!r}):
+        open({mark!r}, "w").write("running")
+        time.sleep(60)
+    {ending}
+
+if __name__ == "__main__":
+    main()
+"""
+
+
+@pytest.mark.parametrize("by_cli", [True, False], ids=["command", "script"])
+def test_a_job_that_interrupts_itself_is_judged(
+    folder: Folder, *, by_cli: bool
+) -> None:
+    """Nobody has stopped the repetition: it has ended as the run did."""
+    mark = str(folder.path.parent / "mark")
+    folder.write("k.py", _STOPPED.format(mark=mark, ending="raise KeyboardInterrupt"))
+    done = folder.command("k.py") if by_cli else folder.python("k.py")
+    assert "KeyboardInterrupt" in done.stderr
+
+    again = folder.command("reproduce", folder.run_directories()[0].name)
+
+    assert again.returncode == 0, again.stderr
+    assert again.stdout.startswith("identical: ")
+
+
+def test_a_repetition_that_is_interrupted_is_not_judged(
+    folder: Folder, tmp_path: Path
+) -> None:
+    """Ctrl-C ends the command as it ends any other."""
+    mark = tmp_path / "mark"
+    folder.write("k.py", _STOPPED.format(mark=str(mark), ending="return {'x': 1}"))
+    folder.command("k.py")
+    mark.touch()
+    again = folder.start("reproduce", folder.run_directories()[0].name)
+    limit = time.monotonic() + 60
+    while not mark.read_text() and time.monotonic() < limit:
+        time.sleep(0.02)
+
+    os.killpg(again.pid, signal.SIGINT)
+
+    assert again.wait(60) == 130
+    assert not (folder.run_directories()[-1] / "comparison.json").exists()

@@ -44,10 +44,12 @@ class Closed:
     Attributes:
         outcome: How it ended.
         pending: Why it is not wholly published; ``None`` if it is.
+        interrupted: Somebody pressed Ctrl-C while the job ran, or before.
     """
 
     outcome: Outcome
     pending: str | None
+    interrupted: bool = False
 
 
 def stderr_tail(run: RunDirectory) -> str:
@@ -184,9 +186,14 @@ class Signals:
     wait for the rest. What was ignored before, as under ``nohup``, stays ignored.
 
     One that comes before the job is there is kept until it is.
+
+    Attributes:
+        interrupted: This process was sent a SIGINT: a job that ended by one did not just
+            raise ``KeyboardInterrupt`` itself.
     """
 
     def __init__(self) -> None:
+        self.interrupted = False
         self._job: Stoppable | None = None
         self._kept: int | None = None
         self._before: dict[int, Any] = {}
@@ -211,6 +218,7 @@ class Signals:
         self._job_ended = True
 
     def _interrupted(self, _number: int, _frame: FrameType | None) -> None:
+        self.interrupted = True
         if self._job_ended:
             raise KeyboardInterrupt
         if self._job is None and self._kept is None:

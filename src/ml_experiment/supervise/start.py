@@ -136,7 +136,8 @@ def _supervise(
         signals.job_started(child, waited=waiting is not None)
         supervisor.watch(child, on_look=on_look)
         signals.job_ended()
-        return supervisor.close(_exit_code(run, request, child))
+        closed = supervisor.close(_exit_code(run, request, child))
+        return replace(closed, interrupted=signals.interrupted)
 
 
 def _waiting_driver(

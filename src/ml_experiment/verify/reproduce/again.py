@@ -100,6 +100,8 @@ def _stop_if_ended_from_outside(
 ) -> None:
     """Judge nothing by a repetition that somebody has stopped.
 
+    One that raised ``KeyboardInterrupt`` of its own accord has ended by itself.
+
     Raises:
         KeyboardInterrupt: It was interrupted from the keyboard.
         NotReproducibleError: It was told to end, and the recorded run was not, or not so.
@@ -108,7 +110,9 @@ def _stop_if_ended_from_outside(
     if outcome.status != "KILLED":
         return
     if outcome.signal in {"SIGINT", None}:
-        raise KeyboardInterrupt
+        if closed.interrupted:
+            raise KeyboardInterrupt
+        return
     expected = before is not None and before.status == "KILLED"
     if before is None or not expected or before.signal != outcome.signal:
         raise NotReproducibleError(
