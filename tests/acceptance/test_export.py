@@ -174,6 +174,35 @@ def test_wrong_words_are_answered_with_what_to_do(project: Folder) -> None:
     assert crate.is_file()
 
 
+def test_a_folder_that_is_not_there_is_not_made(project: Folder) -> None:
+    """It is a slip of the hand more often than a wish."""
+    assert project.command("train.py").returncode == 0
+    (run,) = project.run_directories()
+
+    crate = project.command("export", run.name, "-o", "new/dir/x.zip")
+    answers = project.command(
+        "export", run.name, "--checklist", "neurips", "-o", "new/a.md"
+    )
+
+    for done in (crate, answers):
+        assert done.returncode == 2
+        assert "error: --output: got new/" in done.stderr
+        assert "no folder new" in done.stderr
+    assert not (project.path / "new").exists()
+
+
+def test_a_crate_in_place_of_a_run_is_told(project: Folder) -> None:
+    """One command takes crates, and the others say which."""
+    assert project.command("train.py").returncode == 0
+    crate = exported(project)
+    (run,) = project.run_directories()
+
+    for words in (["diff", crate.name, run.name], ["show", crate.name]):
+        done = project.command(*words)
+        assert done.returncode == 1
+        assert "only `ml-experiment reproduce` takes crates" in done.stderr
+
+
 def test_a_checklist_is_answered_on_the_screen_or_in_a_file(project: Folder) -> None:
     """The answers are those of the run; an unknown checklist is wrong usage."""
     assert project.command("train.py", "--seed", "5").returncode == 0

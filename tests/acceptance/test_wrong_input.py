@@ -233,3 +233,13 @@ def test_unwritable_place_is_told_and_not_half_written(
     assert status == 1
     assert "ML_EXPERIMENT_HOME" in said
     assert "Traceback" not in said
+
+
+def test_a_check_of_what_is_not_there_says_so(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no folder without jobs."""
+    status = run_command(["check", str(project / "nowhere")])
+
+    assert status == 2
+    assert "nowhere: no such file or folder" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ml_experiment.cli.lookup import find_run, sound
 from ml_experiment.cli.text import size
 from ml_experiment.config.environment import load_environment
-from ml_experiment.errors import CrateError
+from ml_experiment.errors import ConfigError, CrateError
 from ml_experiment.record.directory import write_atomically
 from ml_experiment.record.manifest import read_manifest
 from ml_experiment.record.masking import known_secrets
@@ -43,6 +43,7 @@ def export(
 
     Raises:
         RunNotFoundError: There is no such run.
+        ConfigError: The file is to lie in a folder that is not there.
         RecordError: The run is damaged.
         CrateError: The run cannot be exported, or the file is there already.
     """
@@ -72,8 +73,23 @@ def _destination(run: RunDirectory, output: str | None) -> Path:
     default = f"{plain}-{manifest.run_id}{SUFFIX}"
     if output is None:
         return Path(default)
+    return _given(output, default)
+
+
+def _given(output: str, default: str) -> Path:
+    """Return the file that is meant by an option: a file, or a folder for it.
+
+    Raises:
+        ConfigError: It lies in a folder that is not there.
+    """
     path = Path(output).expanduser()
-    return path / default if path.is_dir() else path
+    if path.is_dir():
+        return path / default
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"got {output}, but there is no folder {path.parent}", source="--output"
+        )
+    return path
 
 
 def _answer(
@@ -85,13 +101,10 @@ def _answer(
     if output is None:
         print(text, end="")
         return
-    path = Path(output).expanduser()
-    if path.is_dir():
-        path /= f"{checklist}-{run.run_id}.md"
+    path = _given(output, f"{checklist}-{run.run_id}.md")
     if path.exists() and not force:
         raise CrateError(f"{path} exists; `--force` replaces it")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text)
     except OSError as error:
         raise CrateError(f"{path} cannot be written: {error.strerror}") from error

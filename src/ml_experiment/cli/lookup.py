@@ -26,6 +26,10 @@ def find_run(name: str | None) -> RunDirectory:
     """
     if name is not None and (Path(name) / "manifest.json").is_file():
         return RunDirectory(name)
+    if name is not None and name.endswith(".zip"):
+        raise RunNotFoundError(
+            f"no run '{name}'; only `ml-experiment reproduce` takes crates"
+        )
     runs = runs_here()
     if not runs:
         raise RunNotFoundError(

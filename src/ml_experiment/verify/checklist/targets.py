@@ -66,6 +66,8 @@ def find_targets(given: str | None) -> list[Target]:
     path = Path.cwd() if given is None else Path(given).expanduser().absolute()
     if path.is_dir():
         return _in_folder(path)
+    if path.suffix not in {".py", *_CONFIGS} and not path.exists():
+        raise ConfigError("no such file or folder", source=given)
     if path.suffix == ".py":
         return [_of_script(find_script(given or "", [Path.cwd()]), Path.cwd())]
     return [_of_config(path, Path.cwd(), given=Path(given) if given else path)]
