@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ml_experiment.capture.births import birth_of
 from ml_experiment.capture.selection import is_skipped_folder, is_wide
 
 
@@ -64,4 +65,8 @@ def _is_older(
 ) -> bool:
     if os.stat(folder).st_ctime < before:  # noqa: PTH116 - thousands of them
         return True
+    # The run may have written into it already.
+    born = birth_of(folder)
+    if born is not None:
+        return born < before
     return any(entry.stat(follow_symlinks=False).st_ctime < before for entry in entries)
