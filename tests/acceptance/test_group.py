@@ -340,6 +340,35 @@ def main(x):
     assert len((folder.path / "calls.log").read_text().splitlines()) == 24
 
 
+def test_an_exception_of_any_making_is_a_reason(folder: Folder) -> None:
+    """One that is its own cause, and one whose file name cannot be asked for."""
+    _write(folder, num_trials=4, param_space={"n": "range(0, 4)"}, sampler="grid")
+    folder.write(
+        "search.py",
+        """\
+from ml_experiment import job
+
+class Odd(Exception):
+    @property
+    def filename(self):
+        raise RuntimeError('no')
+
+@job
+def main(n):
+    error = OSError(5, 'own cause') if n == 1 else Odd('odd')
+    if n in (1, 2):
+        raise error from error
+    return {'loss': n}
+""",
+    )
+
+    done = folder.command("--config_file", "group.json")
+
+    assert done.returncode == 0, done.stderr
+    states = {params["n"]: state for _, _, params, *_, state in _trials(folder)}
+    assert states == {0: "complete", 1: "failed", 2: "failed", 3: "complete"}
+
+
 STREAMS = ("stdout.log", "stderr.log")
 FAULTS = """\
 import ctypes, os, signal, time

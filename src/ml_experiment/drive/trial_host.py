@@ -6,6 +6,7 @@ executes an experiment, and leaves the same traces in a run directory of its own
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -210,13 +211,19 @@ def _cause(error: BaseException) -> str:
 def _note_files(error: BaseException) -> None:
     """Note the files that a trial has failed over: another one may have been at them."""
     shared = process_context().data.shared
+    known: set[int] = set()
     each: BaseException | None = error
-    while each is not None:
-        for name in (getattr(each, "filename", None), getattr(each, "filename2", None)):
-            if isinstance(name, (str, bytes, os.PathLike)):
-                shared.seek(os.fsdecode(name))
-        if isinstance(each, OSError) and not each.filename:
-            shared.seek_made()  # it does not say which
+    while each is not None and id(each) not in known:  # `raise error from error`
+        known.add(id(each))
+        with contextlib.suppress(Exception):  # the user's own exception class
+            for name in (
+                getattr(each, "filename", None),
+                getattr(each, "filename2", None),
+            ):
+                if isinstance(name, (str, bytes, os.PathLike)):
+                    shared.seek(os.fsdecode(name))
+            if isinstance(each, OSError) and not each.filename:
+                shared.seek_made()  # it does not say which
         each = each.__cause__ or each.__context__
 
 
