@@ -2,7 +2,8 @@
 
 Processes made by ``multiprocessing``, ``concurrent.futures`` and joblib are given a seed
 of their own, and so is every task that a pool of them takes: which process takes which
-task is a matter of time, and must not matter.
+task is a matter of time, and must not matter. Nor must it with a pool of threads: there
+the generators that a task makes depend on the task.
 """
 
 # ruff: noqa: SLF001 - the places where all processes and tasks pass are private ones
@@ -15,6 +16,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ml_experiment.capture.callsite import caller, module_of, outside
+from ml_experiment.capture.entropy import in_main_thread, task_of_a_thread
+from ml_experiment.capture.turns import Turns
 from ml_experiment.capture.when_imported import when_imported
 from ml_experiment.config.seeding import derive_seed
 
@@ -29,6 +32,8 @@ _STARTERS = frozenset(
     {"os", "multiprocessing", "subprocess", "concurrent", "joblib", "sklearn", "loky"}
 )
 _PROCESS_BACKENDS = frozenset({"LokyBackend", "MultiprocessingBackend"})
+# They begin tasks in the order in which they are given them.
+_IN_ORDER = frozenset({"ThreadingBackend", "SequentialBackend"})
 
 
 class ChildSide(Protocol):
@@ -80,7 +85,7 @@ class ControlledTarget:
 
 
 class SeededTask:
-    """A task for a pool of processes; in this process itself it is the plain function.
+    """A task for a pool; in the main thread of this process it is the plain function.
 
     Args:
         function: The task.
@@ -100,7 +105,7 @@ class SeededTask:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Execute the task."""
         if os.getpid() == self._parent:
-            return self._function(*args, **kwargs)
+            return self._call_here(*args, **kwargs)
         side = _own_side()
         side.begin_task(self._seed)
         try:
@@ -108,9 +113,15 @@ class SeededTask:
         finally:
             side.end_task()
 
+    def _call_here(self, *args: Any, **kwargs: Any) -> Any:
+        if in_main_thread():
+            return self._function(*args, **kwargs)
+        with task_of_a_thread(self._seed):
+            return self._function(*args, **kwargs)
+
 
 class ProcessHooks:
-    """Gives seeds to the processes and tasks that this process starts.
+    """Gives seeds to the processes, and to the tasks of pools, that this process starts.
 
     Args:
         entropy: Where the seeds come from.
@@ -124,6 +135,7 @@ class ProcessHooks:
         when_imported("multiprocessing.process", self._hook_process)
         when_imported("multiprocessing.pool", self._hook_pool)
         when_imported("concurrent.futures.process", self._hook_executor)
+        when_imported("concurrent.futures.thread", self._hook_executor)
         when_imported("joblib.parallel", self._hook_joblib)
 
     def _seed(self, kind: str, frame: FrameType | None) -> int | None:
@@ -181,7 +193,8 @@ class ProcessHooks:
         pool.apply_async = apply_async_seeded
 
     def _hook_executor(self, module: ModuleType) -> None:
-        executor: Any = vars(module)["ProcessPoolExecutor"]
+        names = ("ProcessPoolExecutor", "ThreadPoolExecutor")
+        (executor,) = (vars(module)[name] for name in names if name in vars(module))
         original = executor.submit
 
         @functools.wraps(original)
@@ -198,16 +211,19 @@ class ProcessHooks:
 
         @functools.wraps(original)
         def call(this: Any, iterable: Iterable[Any]) -> Any:
-            backend = type(getattr(this, "_backend", None)).__name__
+            backend = getattr(this, "_backend", None)
+            threads = bool(getattr(backend, "uses_threads", False))
+            processes = type(backend).__name__ in _PROCESS_BACKENDS
             base = None
-            if backend in _PROCESS_BACKENDS and this.n_jobs != 1:
+            if (threads or processes) and this.n_jobs != 1:
                 base = self._seed("joblib", caller())
             if base is None:
                 return original(this, iterable)
+            turns = Turns() if type(backend).__name__ in _IN_ORDER else None
             # joblib tells the progress from the length, where there is one.
             sized = hasattr(iterable, "__len__")
             make = _SizedSeededCalls if sized else _SeededCalls
-            return original(this, make(iterable, base))
+            return original(this, make(iterable, base, turns))
 
         parallel.__call__ = call
 
@@ -222,14 +238,18 @@ def _seeded(tasks: Iterable[Any], func: Any, base: int) -> Iterator[Any]:
 
 
 class _SeededCalls:
-    """An iterable of joblib's delayed calls, each with its seed."""
+    """An iterable of joblib's delayed calls, each with its seed and, on threads, its turn."""
 
-    def __init__(self, calls: Iterable[Any], base: int) -> None:
+    def __init__(self, calls: Iterable[Any], base: int, turns: Turns | None) -> None:
         self._calls = calls
         self._base = base
+        self._turns = turns
 
     def __iter__(self) -> Iterator[Any]:
-        for number, (function, args, kwargs) in enumerate(self._calls):
+        for number, (task, given, kwargs) in enumerate(self._calls):
+            function, args = task, given
+            if self._turns is not None:
+                function, args = self._turns.arrange(number, task, given)
             yield SeededTask(function, derive_seed(self._base, number)), args, kwargs
 
 

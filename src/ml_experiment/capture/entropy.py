@@ -1,7 +1,8 @@
 """The source of all entropy of a run: what unseeded generators get instead of the OS's.
 
 A value depends on the run's seed, the library that asks, the module that made it ask, the
-thread if it is not the main one, and a running number for just these. There is no counter
+task of a pool or else the thread if it is not the main one, and a running number for just
+these. There is no counter
 that all share: a library that makes one generator more, because it builds some cache in
 the first run, does not shift what the user's code gets.
 
@@ -16,6 +17,7 @@ import hashlib
 import itertools
 import os
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ml_experiment.capture.callsite import module_of, outside
@@ -23,7 +25,10 @@ from ml_experiment.config.seeding import derive_bits, derive_seed
 
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
+
+    _Numbers = dict[tuple[str, ...], itertools.count[int]]
 
 _PAYLOAD_BITS = 96
 _MARK_BITS = 32
@@ -77,25 +82,32 @@ class Entropy:
 
     Attributes:
         seed: The run's seed; ``None`` before there is one.
-        path: Which process this is, seen from the run's: one name a generation.
     """
 
     def __init__(self) -> None:
         self.seed: int | None = None
-        self.path: tuple[str, ...] = ()
-        self._numbers: dict[tuple[str, ...], itertools.count[int]] = {}
+        self._path: tuple[str, ...] = ()
+        self._numbers: _Numbers = {}
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Which process this is, and which task of it, seen from the run's process."""
+        task = _current_task()
+        return self._path if task is None else (*self._path, "task", str(task.seed))
 
     def restart(self, seed: int, path: tuple[str, ...] = ()) -> None:
         """Begin anew with a seed; all running numbers start from 0."""
         self.seed = seed
-        self.path = path
+        self._path = path
         self._numbers = {}
 
     def number(self, *key: str) -> int:
         """Return how many times this was called with this key before."""
         # setdefault and next are each one step for the interpreter: no lock to be held
         # over a fork.
-        return next(self._numbers.setdefault(key, itertools.count()))
+        task = _current_task()
+        numbers = self._numbers if task is None else task.numbers
+        return next(numbers.setdefault(key, itertools.count()))
 
     def value(self, library: str, frame: FrameType | None) -> int:
         """Return 128 bits for an unseeded generator, real ones where they are needed.
@@ -123,11 +135,46 @@ class Entropy:
         return derive_seed(self.seed, *self.path, *names)
 
 
+class _Task:
+    """A task that a thread of a pool has taken."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.numbers: _Numbers = {}
+
+
+_THREAD = threading.local()
+
+
+def _current_task() -> _Task | None:
+    return getattr(_THREAD, "task", None)
+
+
+@contextmanager
+def task_of_a_thread(seed: int) -> Iterator[None]:
+    """Derive all that this thread asks for from the task, whichever thread it is.
+
+    Args:
+        seed: Tells the task from all others of the run.
+    """
+    before = _current_task()
+    _THREAD.task = _Task(seed)
+    try:
+        yield
+    finally:
+        _THREAD.task = before
+
+
 def in_main_thread() -> bool:
     """Return whether this is the main thread."""
     return threading.get_ident() == threading.main_thread().ident
 
 
+def depends_on_the_thread() -> bool:
+    """Return whether the values of this thread depend on which thread it is."""
+    return not (in_main_thread() or _current_task())
+
+
 def _thread_name() -> tuple[str, ...]:
     # Threads that make generators at the same time would race for a shared number.
-    return () if in_main_thread() else (threading.current_thread().name,)
+    return (threading.current_thread().name,) if depends_on_the_thread() else ()

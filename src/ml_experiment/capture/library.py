@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import threading
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ml_experiment.capture.callsite import is_user_file, outside, site_of
-from ml_experiment.capture.entropy import in_main_thread
+from ml_experiment.capture.entropy import depends_on_the_thread, in_main_thread
 from ml_experiment.capture.when_imported import when_imported
 
 
@@ -28,6 +29,11 @@ State = dict[str, Any]
 Origin = Literal["derived", "user", "unseen", "restored"]
 
 _GENERATORS = 64
+_OF_THREADS = (
+    "generators made outside the main thread: which gets which seed may depend on the "
+    "order of the threads"
+)
+_FIX_OF_THREADS = "give them seeds of their own"
 
 
 class LibraryControl(ABC):
@@ -66,6 +72,7 @@ class LibraryControl(ABC):
         self._snapshot: object = None
         self._kept: list[tuple[Any, State]] = []
         self._snapshot_is_due = True
+        self._of_thread = threading.local()
 
     # What a library's module has to say.
 
@@ -244,15 +251,19 @@ class LibraryControl(ABC):
 
     def unseeded_value(self, frame: FrameType | None) -> int:
         """Return the entropy for a generator that was made without a seed."""
-        if not in_main_thread():
+        if depends_on_the_thread():
             nearest = outside(frame, frozenset({self.name}))
-            self.observations.escaped(
-                "generators made outside the main thread: which gets which seed may "
-                "depend on the order of the threads",
-                "?" if nearest is None else site_of(nearest).where,
-                fix="give them seeds of their own",
-            )
+            place = "?" if nearest is None else site_of(nearest).where
+            self.observations.escaped(_OF_THREADS, place, fix=_FIX_OF_THREADS)
+            self._of_thread.place = place
         return self.entropy.value(self.name, frame)
+
+    def is_seeded_after_all(self) -> None:
+        """The generator that this thread has just made gets a seed of the user's."""
+        place = getattr(self._of_thread, "place", None)
+        if place is not None:
+            self._of_thread.place = None
+            self.observations.withdraw(_OF_THREADS, place)
 
     def note_global_seed(self, *, explicit: bool) -> None:
         """The global generator was just seeded by user code, or a library for it."""
@@ -261,8 +272,13 @@ class LibraryControl(ABC):
             self._users_state = None
 
     def remember(self, generator: Any, frame: FrameType | None) -> None:
-        """Keep a generator that user code made itself, for the digest of its end state."""
+        """Keep a generator that user code made itself, for the digest of its end state.
+
+        Those of other threads have no order in which to compare them.
+        """
         if len(self._generators) >= _GENERATORS or id(generator) in self._known:
+            return
+        if not in_main_thread():
             return
         site = site_of(frame)
         if site.direct:

@@ -161,6 +161,8 @@ class NumpyRandom(LibraryControl):
     def _index(self, value: Any) -> int:
         self._seen("legacy")
         if not self.observations.is_quiet:
+            # A RandomState is made without a seed at first, also where one is given.
+            self.is_seeded_after_all()
             call = "numpy.random.RandomState"
             if self._is_global_being_seeded():
                 self.note_global_seed(explicit=True)

@@ -164,6 +164,15 @@ class Observations:
         else:
             self.unlisted_escapes += 1
 
+    def withdraw(self, what: str, where: str) -> None:
+        """Take back what was noted last as not under control: it is, after all."""
+        known = self._escapes.get((what, where))
+        if known is None:
+            return
+        known.count -= 1
+        if known.count <= 0:
+            del self._escapes[what, where]
+
     def begin(self) -> None:
         """A run begins: what was seen up to here belongs to every later run."""
         self._before = (

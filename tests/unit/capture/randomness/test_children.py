@@ -124,6 +124,153 @@ def test_tasks_repeat_whichever_process_takes_them(
     assert len({item[1] for item in drawn}) == len(drawn)
 
 
+THREADS = {
+    "pool": (
+        "from multiprocessing.pool import ThreadPool\n"
+        "def run(method):\n"
+        "    with ThreadPool(3) as pool: return pool.map(work, range(12), chunksize=1)\n"
+    ),
+    "executor": (
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "def run(method):\n"
+        "    with ThreadPoolExecutor(3) as pool: return list(pool.map(work, range(12)))\n"
+    ),
+    "joblib": (
+        "from joblib import Parallel, delayed\n"
+        "def run(method):\n"
+        "    parallel = Parallel(n_jobs=3, backend='threading')\n"
+        "    return parallel(delayed(work)(i) for i in range(12))\n"
+    ),
+}
+OF_THREADS = """
+import random, time
+import numpy as np
+def work(i):
+    first = np.random.default_rng()
+    time.sleep(random.SystemRandom().random() / 50)
+    return [first.random(), np.random.RandomState().rand(), random.Random().random()]
+"""
+
+
+@pytest.mark.parametrize("kind", THREADS)
+def test_generators_of_tasks_repeat_whichever_thread_takes_them(
+    controlled: Controller, tmp_path: Any, kind: str
+) -> None:
+    """What a task on several threads makes unseeded depends on the task alone."""
+    (tmp_path / "tasks.py").write_text(OF_THREADS + THREADS[kind])
+
+    first = controlled(MAIN, METHOD="")
+    second = controlled(MAIN, METHOD="")
+    other = controlled(MAIN, METHOD="", seed=2)
+
+    drawn = first.results[0]["drawn"]
+    assert first.results == second.results
+    assert first.results != other.results
+    for column in range(3):
+        assert len({item[column] for item in drawn}) == len(drawn)
+    escaped = [each["what"] for each in first.part["uncontrolled"]]
+    assert not [what for what in escaped if "thread" in what]
+    assert first.part["generators"] == second.part["generators"]
+
+
+def test_a_process_that_a_task_on_a_thread_starts_has_a_stream_of_its_own(
+    controlled: Controller, tmp_path: Any
+) -> None:
+    """Pools within tasks: each task's children draw other numbers, the same each time."""
+    (tmp_path / "tasks.py").write_text(
+        "import random\n"
+        "from concurrent.futures import ThreadPoolExecutor, ProcessPoolExecutor\n"
+        "import multiprocessing\n"
+        "def inner(i): return random.random()\n"
+        "def work(i):\n"
+        "    context = multiprocessing.get_context('spawn')\n"
+        "    with ProcessPoolExecutor(1, mp_context=context) as pool:\n"
+        "        return pool.submit(inner, i).result()\n"
+        "def run(method):\n"
+        "    with ThreadPoolExecutor(2) as pool: return list(pool.map(work, range(3)))\n"
+    )
+
+    first, second = controlled(MAIN, METHOD=""), controlled(MAIN, METHOD="")
+
+    assert first.results == second.results
+    assert len(set(first.results[0]["drawn"])) == 3
+
+
+SUMS = """
+import threading, time
+import numpy as np
+from joblib import Parallel, delayed
+from library import add
+def main():
+    total, lock = [], threading.Lock()
+    tasks = (delayed(add)(i, total, lock) for i in range(9))
+    try:
+        Parallel(n_jobs=3, require='sharedmem')(tasks)
+    except KeyError as error:
+        out(error=repr(error))
+    out(total=total, free=not lock.locked())
+"""
+
+
+@pytest.mark.parametrize("failing", [99, 4])
+def test_threads_of_a_library_add_up_in_the_order_of_the_tasks(
+    controlled: Controller, tmp_path: Any, failing: int
+) -> None:
+    """Later tasks are faster, and yet what they share gets theirs later; no end hangs."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    (folder / "library.py").write_text(
+        "import time\n"
+        "def add(number, total, lock):\n"
+        "    time.sleep((9 - number) / 100)\n"
+        f"    if number == {failing}: raise KeyError(number)\n"
+        "    with lock:\n        total.append(number)\n"
+    )
+
+    found = controlled(SUMS, PYTHONPATH=str(folder)).results
+
+    *errors, sums = found
+    assert errors == ([{"error": "KeyError(4)"}] if failing == 4 else [])
+    assert sums["total"] == sorted(sums["total"])
+    assert failing == 4 or len(sums["total"]) == 9
+    assert sums["free"]
+
+
+def test_tasks_of_the_users_own_are_not_kept_waiting(
+    controlled: Controller, tmp_path: Any
+) -> None:
+    """The first may wait for what the second does under the lock that they share."""
+    (tmp_path / "tasks.py").write_text(
+        "import threading\n"
+        "from joblib import Parallel, delayed\n"
+        "done = threading.Event()\n"
+        "def work(i, lock):\n"
+        "    if i == 0: assert done.wait(60)\n"
+        "    with lock: done.set()\n"
+        "    return i\n"
+        "def run(method):\n"
+        "    lock = threading.Lock()\n"
+        "    return Parallel(n_jobs=2, backend='threading')(\n"
+        "        delayed(work)(i, lock) for i in range(2))\n"
+    )
+
+    assert controlled(MAIN, METHOD="").results == [{"drawn": [0, 1]}]
+
+
+def test_a_seed_that_is_given_on_a_thread_is_under_control(
+    controlled: Controller,
+) -> None:
+    """``RandomState(3)`` is made without a seed first: that is no escape."""
+    result = controlled(
+        "import threading\nimport numpy as np\n"
+        "def work(): np.random.RandomState(3).rand(); np.random.default_rng(4)\n"
+        "def main():\n"
+        "    t = threading.Thread(target=work); t.start(); t.join()\n"
+    )
+
+    assert result.part["uncontrolled"] == []
+
+
 def test_sequential_and_threaded_joblib_are_the_users_own(
     controlled: Controller,
 ) -> None:
