@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from conftest import Folder
 
 READERS = {
@@ -104,6 +104,26 @@ def test_code_is_restored_and_runs(
         "show", "--json", ML_EXPERIMENT_HOME=str(again / ".ml_experiment")
     )
     assert '"a": 7.0' in shown.stdout
+
+
+def test_a_file_that_the_console_is_sent_to_is_no_source(folder: Folder) -> None:
+    """The shell makes it before the run begins; a repetition does not miss it."""
+    folder.write("train.py", _reading_script("    total = 1\n"))
+
+    with (folder.path / "out.log").open("wb") as out:
+        subprocess.run(
+            [Path(sys.executable).with_name("ml-experiment"), "train.py"],
+            cwd=folder.path,
+            env=folder.environment,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            check=True,
+        )
+
+    part = folder.run_directories()[0] / "parts" / "source.json"
+    source = json.loads(part.read_text())
+    assert [each["path"] for each in source["files"]] == ["train.py"]
+    assert source["left_out"] == []
 
 
 def test_git_state_is_under_mlflows_own_names(folder: Folder) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ml_experiment.capture.archive import Entry
+from ml_experiment.capture.consoles import console_files
 from ml_experiment.capture.git import read_committed
 from ml_experiment.capture.selection import (
     LARGEST_ARCHIVE,
@@ -74,6 +75,7 @@ class Collector:
     ) -> None:
         self.replacements = replacements
         self._began = began
+        self._consoles = console_files()
         self.files: dict[str, dict[str, object]] = {}
         self.left_out: list[dict[str, str]] = []
         self.from_commit: list[str] = []
@@ -139,6 +141,8 @@ class Collector:
             return
         try:
             status = path.stat()
+            if self._is_console(status) and not tracked:
+                return
             reason = self._objection(name, status, tracked=tracked, wanted=wanted)
             data = b"" if reason else path.read_bytes()
             # Looked at after reading: it may have been written meanwhile.
@@ -178,7 +182,13 @@ class Collector:
         """
         if tracked and path.suffix == ".py":
             return False
-        return written_since(path.stat().st_mtime_ns, self._began)
+        status = path.stat()
+        written = written_since(status.st_mtime_ns, self._began)
+        return written or self._is_console(status)
+
+    def _is_console(self, status: os.stat_result) -> bool:
+        """Return whether what the commands of the run print goes to a file."""
+        return (status.st_dev, status.st_ino) in self._consoles
 
     def written_of(self, root: Path, names: Iterable[str]) -> list[str]:
         """Return those of some tracked files that were written since the run began.

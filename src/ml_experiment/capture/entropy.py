@@ -18,7 +18,7 @@ import itertools
 import os
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ml_experiment.capture.callsite import module_of, outside
 from ml_experiment.config.seeding import derive_bits, derive_seed
@@ -92,7 +92,7 @@ class Entropy:
     @property
     def path(self) -> tuple[str, ...]:
         """Which process this is, and which task of it, seen from the run's process."""
-        task = _current_task()
+        task = current_task()
         return self._path if task is None else (*self._path, "task", str(task.seed))
 
     def restart(self, seed: int, path: tuple[str, ...] = ()) -> None:
@@ -105,7 +105,7 @@ class Entropy:
         """Return how many times this was called with this key before."""
         # setdefault and next are each one step for the interpreter: no lock to be held
         # over a fork.
-        task = _current_task()
+        task = current_task()
         numbers = self._numbers if task is None else task.numbers
         return next(numbers.setdefault(key, itertools.count()))
 
@@ -124,29 +124,44 @@ class Entropy:
         number = self.number(*names)
         return _marked(derive_bits(self.seed, *names, number, bits=_PAYLOAD_BITS))
 
-    def seed_for(self, *names: str) -> int:
+    def seed_for(self, *names: str, of_process: bool = False) -> int:
         """Return a 32-bit seed for a purpose of which there is one.
+
+        Args:
+            names: The purpose.
+            of_process: There is one in the process, and not one in each task.
 
         Raises:
             RuntimeError: There is no seed yet.
         """
         if self.seed is None:
             raise RuntimeError("Entropy.restart() comes first")
-        return derive_seed(self.seed, *self.path, *names)
+        path = self._path if of_process else self.path
+        return derive_seed(self.seed, *path, *names)
 
 
-class _Task:
-    """A task that a thread of a pool has taken."""
+class Task:
+    """A task that a thread of a pool has taken.
+
+    Args:
+        seed: Tells the task from all others of the run.
+
+    Attributes:
+        generators: What stands for the global generators while it is being done, by the
+            name of the library.
+    """
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
         self.numbers: _Numbers = {}
+        self.generators: dict[str, Any] = {}
 
 
 _THREAD = threading.local()
 
 
-def _current_task() -> _Task | None:
+def current_task() -> Task | None:
+    """Return the task that this thread has taken from a pool, if it has."""
     return getattr(_THREAD, "task", None)
 
 
@@ -157,8 +172,8 @@ def task_of_a_thread(seed: int) -> Iterator[None]:
     Args:
         seed: Tells the task from all others of the run.
     """
-    before = _current_task()
-    _THREAD.task = _Task(seed)
+    before = current_task()
+    _THREAD.task = Task(seed)
     try:
         yield
     finally:
@@ -172,7 +187,7 @@ def in_main_thread() -> bool:
 
 def depends_on_the_thread() -> bool:
     """Return whether the values of this thread depend on which thread it is."""
-    return not (in_main_thread() or _current_task())
+    return not (in_main_thread() or current_task())
 
 
 def _thread_name() -> tuple[str, ...]:

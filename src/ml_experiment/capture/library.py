@@ -183,6 +183,11 @@ class LibraryControl(ABC):
         self._seeded_by_user = False
 
     @property
+    def is_users(self) -> bool:
+        """Whether the user has seeded the global generator: then it is left alone."""
+        return self._seeded_by_user or self._users_state is not None
+
+    @property
     def is_untouched(self) -> bool:
         """Whether nobody has drawn from the global generator since the run began.
 
@@ -222,17 +227,14 @@ class LibraryControl(ABC):
             self.start_state = self.global_state()
             return "unseen"
         self._unseen = False
-        self.derived_seed = self.entropy.seed_for(self.name)
+        # A task on a thread may be the first to import the library.
+        self.derived_seed = self.entropy.seed_for(self.name, of_process=True)
         self.seed_global(self.derived_seed)
         return "derived"
 
     def begin_task(self) -> None:
         """A task begins in a process that takes many, in an order that nobody knows."""
-        if (
-            self._loaded is None
-            or self._seeded_by_user
-            or self._users_state is not None
-        ):
+        if self._loaded is None or self.is_users:
             return
         with self.observations.quiet():
             self.seed_global(self.entropy.seed_for(self.name))

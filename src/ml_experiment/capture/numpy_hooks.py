@@ -11,6 +11,8 @@ bit_generator  ``_coerce_to_uint32_array``   the entropy of every new ``SeedSequ
 _mt19937       ``operator.index``            every legacy seed: ``seed(x)``, ``RandomState(x)``
 mtrand         ``_MT19937``                  the bit generator of every new ``RandomState``
 _generator     ``PCG64``                     the bit generator of ``default_rng``
+mtrand         ``_rand``                     the global generator, as SciPy and scikit-learn
+                                             take it where no ``random_state`` is given
 =============  ============================  ===========================================
 
 So classes stay classes, names imported early are seen as well, and nothing about pickling,
@@ -31,7 +33,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from ml_experiment.capture.callsite import called_name, caller, module_of, outside
-from ml_experiment.capture.entropy import VALUE_BITS, is_marked
+from ml_experiment.capture.entropy import VALUE_BITS, current_task, is_marked
 from ml_experiment.capture.library import LibraryControl, State
 
 
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
 _SELF = frozenset({"numpy"})
+_PICKLE = "numpy.random._pickle"
 _COPYING = frozenset({"numpy", "copy", "copyreg", "pickle", "_pickle"})
 _CALLS = frozenset(
     {
@@ -87,7 +90,7 @@ class NumpyRandom(LibraryControl):
     module = "numpy.random"
 
     def hook(self, module: ModuleType) -> None:
-        """Take the five places, and try out whether they are what they should be."""
+        """Take these places, and try out whether they are what they should be."""
         numpy_random: Any = module
         bits = sys.modules["numpy.random.bit_generator"]
         legacy = sys.modules["numpy.random._mt19937"]
@@ -105,6 +108,7 @@ class NumpyRandom(LibraryControl):
         for name in ("set_state", "set_bit_generator"):
             self._watch_function(mtrand, name)
         self._try_out()
+        self._give_each_task_its_own(mtrand)
 
     def seeded_before(self) -> bool | None:
         """Whether the global state was seeded: it keeps its first seed until then."""
@@ -210,6 +214,44 @@ class NumpyRandom(LibraryControl):
         for home in (mtrand, self._random):
             if getattr(home, name, None) is original:
                 setattr(home, name, observed)
+
+    def unseeded_value(self, frame: FrameType | None) -> int:
+        """Return the entropy for a generator that was made without a seed."""
+        value = super().unseeded_value(frame)
+        if frame is not None and frame.f_globals.get("__name__") == _PICKLE:
+            # It is about to get the state of the one that was pickled.
+            self.is_seeded_after_all()
+        return value
+
+    # The global generator on several threads.
+
+    def _give_each_task_its_own(self, mtrand: ModuleType) -> None:
+        """Let libraries that ask for the global generator get the task's, in a task.
+
+        Threads that draw from one generator get numbers that depend on which is faster.
+        """
+        control = self
+
+        class Module(type(mtrand)):  # type: ignore[misc]
+            @property
+            def _rand(self) -> Any:
+                return control._global_of_thread()
+
+            @_rand.setter
+            def _rand(self, value: Any) -> None:
+                control._rand = value
+
+        mtrand.__class__ = Module
+
+    def _global_of_thread(self) -> Any:
+        task = current_task()
+        if task is None or self.entropy.seed is None or self.is_users:
+            return self._rand
+        if self.name not in task.generators:
+            with self.observations.quiet():
+                seed = self.entropy.seed_for(self.name)
+                task.generators[self.name] = self._random.RandomState(seed)
+        return task.generators[self.name]
 
     # Trying out.
 

@@ -174,6 +174,12 @@ def _switched(module: Module, node: ast.AST, what: str, other: str) -> Finding:
     )
 
 
+_LINEAR = (
+    "XGBoost's gblinear trains with threads that race (updater shotgun)",
+    'updater="coord_descent"',
+)
+
+
 def racing_training(module: Module, project: Project) -> Iterator[Finding]:
     """Find models whose training depends on which thread comes first."""
     del project
@@ -183,16 +189,33 @@ def racing_training(module: Module, project: Project) -> Iterator[Finding]:
         problem = _race(module, call, name)
         if problem is not None:
             yield at(module, call, "racing-training", *problem)
+    if any(name.startswith("xgboost.") for _, name in module.calls):
+        yield from _linear_boosters(module)
+
+
+def _linear_boosters(module: Module) -> Iterator[Finding]:
+    """Find XGBoost's parameters in a dictionary that ask for a linear booster."""
+    for node in module.nodes:
+        if not isinstance(node, ast.Dict):
+            continue
+        given = {
+            constant(module, key): constant(module, value)
+            for key, value in zip(node.keys, node.values, strict=True)
+            if isinstance(key, ast.Constant)
+        }
+        if given.get("booster") == "gblinear" and _shotgun(given.get("updater")):
+            yield at(module, node, "racing-training", *_LINEAR)
+
+
+def _shotgun(updater: object) -> bool:
+    return updater != "coord_descent"
 
 
 def _race(module: Module, call: ast.Call, name: str) -> tuple[str, str] | None:
     top, last = name.partition(".")[0], function_name(call, name)
     linear = top == "xgboost" and _value(module, call, "booster") == "gblinear"
-    if linear and _value(module, call, "updater") != "coord_descent":
-        return (
-            "XGBoost's gblinear trains with threads that race (updater shotgun)",
-            'updater="coord_descent"',
-        )
+    if linear and _shotgun(_value(module, call, "updater")):
+        return _LINEAR
     if top == "catboost" and _value(module, call, "task_type") == "GPU":
         return ("CatBoost on a GPU is not deterministic", 'task_type="CPU"')
     if top == "umap" and last == "UMAP" and keyword(call, "random_state") is None:

@@ -173,6 +173,52 @@ def test_generators_of_tasks_repeat_whichever_thread_takes_them(
     assert first.part["generators"] == second.part["generators"]
 
 
+GLOBAL = """
+import random, time
+import numpy as np
+def work(i):
+    time.sleep(random.SystemRandom().random() / 50)
+    return np.random.mtrand._rand.rand()
+"""
+
+
+@pytest.mark.parametrize("kind", THREADS)
+def test_libraries_get_a_global_generator_of_the_tasks_own(
+    controlled: Controller, tmp_path: Any, kind: str
+) -> None:
+    """SciPy and scikit-learn take it by this name, where they are given none."""
+    (tmp_path / "tasks.py").write_text(GLOBAL + THREADS[kind])
+
+    first = controlled(MAIN, METHOD="")
+    second = controlled(MAIN, METHOD="")
+
+    drawn = first.results[0]["drawn"]
+    assert first.results == second.results
+    assert len(set(drawn)) == len(drawn)
+    assert first.part["end_states"] == second.part["end_states"]
+
+
+def test_the_global_generator_that_the_user_seeded_is_that_of_all_threads(
+    controlled: Controller, tmp_path: Any
+) -> None:
+    """The numbers are those of the user's seed; elsewhere it is the global one, too."""
+    import numpy as np
+
+    (tmp_path / "tasks.py").write_text(
+        GLOBAL + "np.random.seed(6)\n" + THREADS["executor"]
+    )
+    main = MAIN.replace(
+        "def main():",
+        "import numpy as np\nglobal_one = np.random.mtrand._rand\n"
+        "def main():\n    out(same=np.random.mtrand._rand is global_one)\n   ",
+    )
+
+    same, found = controlled(main, METHOD="").results
+
+    assert same == {"same": True}
+    assert sorted(found["drawn"]) == sorted(np.random.RandomState(6).rand(12).tolist())
+
+
 def test_a_process_that_a_task_on_a_thread_starts_has_a_stream_of_its_own(
     controlled: Controller, tmp_path: Any
 ) -> None:
@@ -266,6 +312,22 @@ def test_a_seed_that_is_given_on_a_thread_is_under_control(
         "def work(): np.random.RandomState(3).rand(); np.random.default_rng(4)\n"
         "def main():\n"
         "    t = threading.Thread(target=work); t.start(); t.join()\n"
+    )
+
+    assert result.part["uncontrolled"] == []
+
+
+def test_a_generator_that_a_thread_unpickles_is_under_control(
+    controlled: Controller,
+) -> None:
+    """It is made without a seed, and then gets the state of the pickled one."""
+    result = controlled(
+        "import pickle, threading\nimport numpy as np\n"
+        "def main():\n"
+        "    rng = [np.random.RandomState(3), np.random.default_rng(4)]\n"
+        "    data = pickle.dumps(rng)\n"
+        "    t = threading.Thread(target=pickle.loads, args=(data,))\n"
+        "    t.start(); t.join()\n"
     )
 
     assert result.part["uncontrolled"] == []

@@ -267,6 +267,11 @@ BAD = [
         "import xgboost as xgb",
         "xgb.XGBRegressor(booster='gblinear')",
     ),
+    (
+        "racing-training",
+        "import xgboost as xgb",
+        "xgb.train({'eta': 0.5, 'booster': 'gblinear'}, C)",
+    ),
     ("racing-training", "import umap", "umap.UMAP()"),
     (
         "racing-training",
