@@ -2,9 +2,8 @@
 
 A value depends on the run's seed, the library that asks, the module that made it ask, the
 task of a pool or else the thread if it is not the main one, and a running number for just
-these. There is no counter
-that all share: a library that makes one generator more, because it builds some cache in
-the first run, does not shift what the user's code gets.
+these. There is no counter that all share: a library that makes one generator more, because
+it builds some cache in the first run, does not shift what the user's code gets.
 
 Values carry a mark by which they are known again: they are 128 bits, of which the last 32
 are a digest of the others. So a generator's own seed, copied or handed to another process,

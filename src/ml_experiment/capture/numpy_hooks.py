@@ -133,6 +133,7 @@ class NumpyRandom(LibraryControl):
             if k != VALUE_BITS or self.observations.is_quiet:
                 return original(k)
             frame = caller()
+            self._is_state_being_made(made=False)
             if self._is_global_being_seeded():
                 self.note_global_seed(explicit=False)
             return self.unseeded_value(frame)
@@ -166,7 +167,8 @@ class NumpyRandom(LibraryControl):
         self._seen("legacy")
         if not self.observations.is_quiet:
             # A RandomState is made without a seed at first, also where one is given.
-            self.is_seeded_after_all()
+            if self._is_state_being_made(made=False):
+                self.is_seeded_after_all()
             call = "numpy.random.RandomState"
             if self._is_global_being_seeded():
                 self.note_global_seed(explicit=True)
@@ -190,7 +192,19 @@ class NumpyRandom(LibraryControl):
                 call = f"numpy.random.{spelled}"
             self.observations.seeded("numpy", call, value, nearest)
 
+    def _is_state_being_made(self, *, made: bool) -> bool:
+        """Return whether this thread has just made what a ``RandomState`` begins with.
+
+        Args:
+            made: Whether it does so now.
+        """
+        before = bool(getattr(self._local, "made", False))
+        self._local.made = made
+        return before
+
     def _made(self, bit_generator: Any, frame: FrameType | None) -> None:
+        legacy = type(bit_generator).__name__ == "MT19937"
+        self._is_state_being_made(made=legacy)
         if not self.observations.is_quiet:
             self.remember(bit_generator, outside(frame, _SELF))
 

@@ -317,6 +317,25 @@ def test_a_seed_that_is_given_on_a_thread_is_under_control(
     assert result.part["uncontrolled"] == []
 
 
+@pytest.mark.parametrize(
+    "later", ["np.random.seed(3)", "r.seed(3)", "np.random.RandomState(3)"]
+)
+def test_a_seed_that_comes_later_covers_up_no_escape(
+    controlled: Controller, later: str
+) -> None:
+    """It is another generator's: the one without a seed stays one."""
+    result = controlled(
+        "import threading\nimport numpy as np\nr = np.random.RandomState(1)\n"
+        f"def work(): np.random.default_rng(); {later}\n"
+        "def main():\n"
+        "    t = threading.Thread(target=work); t.start(); t.join()\n"
+    )
+
+    (escape,) = result.part["uncontrolled"]
+    assert "outside the main thread" in escape["what"]
+    assert escape["count"] == 1
+
+
 def test_a_generator_that_a_thread_unpickles_is_under_control(
     controlled: Controller,
 ) -> None:
